@@ -1,0 +1,1 @@
+"""Make and keep backups: physical, binary logs, site files, keys."""

@@ -1,0 +1,1 @@
+"""The command line: parse, call one function, hand its result to the output."""

@@ -1,0 +1,1 @@
+"""The commands that look at everything at once: init, doctor, status, demo."""

@@ -1,0 +1,1 @@
+"""Restore a backup into a scratch server and check what came back."""
