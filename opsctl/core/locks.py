@@ -1,0 +1,79 @@
+"""Locks that say who holds them, since when, and for what."""
+
+import contextlib
+import fcntl
+import getpass
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from opsctl.core.clock import iso, utcnow
+from opsctl.core.errors import LockedError
+
+POLL_S = 0.2
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lock."""
+
+    who: str
+    pid: int
+    since: str
+    doing: str
+
+
+@contextlib.contextmanager
+def lock(directory: Path, name: str, *, doing: str, wait_s: float = 0.0) -> Iterator[None]:
+    """Hold the lock `name` while the block runs.
+
+    It is flock(2) on a file that is never removed, so it ends with its process, however that dies. Raises LockedError,
+    which names the holder, when it is still held after `wait_s` seconds.
+    """
+    directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+    path = directory / f"{name}.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        _take(descriptor, path, name, time.monotonic() + wait_s)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(asdict(_ourselves(doing))).encode(), 0)
+        yield
+        os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int, path: Path, name: str, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise _locked(path, name) from None
+            time.sleep(POLL_S)
+        else:
+            return
+
+
+def _locked(path: Path, name: str) -> LockedError:
+    try:
+        holder = Holder(**json.loads(path.read_text()))
+    except (ValueError, TypeError):  # taken a moment ago, its description not yet written
+        return LockedError(f"'{name}' is locked by another run", where=str(path), hint="wait for it: --lock-wait 600")
+    return LockedError(
+        f"'{name}' is locked: {holder.doing}, by {holder.who} (pid {holder.pid}) since {holder.since}",
+        where=str(path),
+        hint=f"wait for it with --lock-wait 600, or look at it: ps {holder.pid}",
+    )
+
+
+def _ourselves(doing: str) -> Holder:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return Holder(f"{user}@{socket.gethostname()}", os.getpid(), iso(utcnow().replace(microsecond=0)), doing)

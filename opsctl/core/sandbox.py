@@ -1,0 +1,94 @@
+"""Where restored things run: bubblewrap, an unprivileged user, no network but loopback, nothing of this machine in
+sight but programs and libraries.
+
+What was restored may come from a hijacked host, and a drill on the machine that made the backup would pass falsely if
+it could see the live files. So the sandbox starts from nothing: programs, libraries and their data are bound read-only,
+the restored trees are bound at their original paths, and only named directories are writable.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from opsctl.core.process import Command, Word
+
+# Numeric, so that no account has to exist; next to systemd's DynamicUser range (61184-65519), outside of Debian's.
+SANDBOX_UID = 65530
+
+_PROGRAMS = ("/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib64", "/usr/libexec")
+_DATA = (
+    "/usr/share/mysql",
+    "/usr/share/mariadb",
+    "/usr/share/php",
+    "/usr/share/php8.2-common",
+    "/usr/share/nginx",
+    "/usr/share/zoneinfo",
+    "/usr/share/misc",
+    "/etc/alternatives",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/etc/php",
+)
+_LINKS = (("usr/bin", "/bin"), ("usr/sbin", "/sbin"), ("usr/lib", "/lib"), ("usr/lib64", "/lib64"))
+
+
+@dataclass(frozen=True)
+class Mount:
+    """`source` of this machine, shown at `target` in the sandbox."""
+
+    source: Path
+    target: Path
+    writable: bool = False
+
+
+def same_path(path: Path, *, writable: bool = False) -> Mount:
+    """Show a path where it lies."""
+    return Mount(path, path, writable)
+
+
+def unprivileged_words() -> tuple[Word, ...]:
+    """The words that drop root for the sandbox's user; none when we are not root."""
+    if os.geteuid() != 0:
+        return ()
+    return ("setpriv", f"--reuid={SANDBOX_UID}", f"--regid={SANDBOX_UID}", "--clear-groups", "--no-new-privs")
+
+
+def sandbox_owner() -> tuple[int, int]:
+    """User and group id that sandboxed programs run with: their writable directories must belong to them."""
+    return (SANDBOX_UID, SANDBOX_UID) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+
+
+def give_to_sandbox(path: Path) -> None:
+    """Make a directory, and all below it, the sandbox user's. Does nothing when we are not root."""
+    if os.geteuid() != 0:
+        return
+    uid, gid = sandbox_owner()
+    os.chown(path, uid, gid)
+    for folder, directories, files in os.walk(path):
+        for name in (*directories, *files):
+            os.chown(os.path.join(folder, name), uid, gid, follow_symlinks=False)
+
+
+def sandboxed(cmd: Command, mounts: Sequence[Mount]) -> Command:
+    """Return the command wrapped so that it sees nothing but the system's programs and `mounts`, in their order.
+
+    It dies with the process that starts it. A signal reaches only the wrapper, which takes the program down hard: end
+    a server through its own protocol.
+    """
+    return cmd.prefixed((*unprivileged_words(), *bwrap_words(mounts)))
+
+
+def bwrap_words(mounts: Sequence[Mount]) -> tuple[Word, ...]:
+    """Build the words of bubblewrap."""
+    words: list[Word] = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    for path in _PROGRAMS:
+        words += ["--ro-bind-try", path, path]
+    for path in _DATA:
+        words += ["--ro-bind-try", path, path]
+    for target, link in _LINKS:
+        words += ["--symlink", target, link]
+    words += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--dir", "/run", "--dir", "/var/log"]  # noqa: S108
+    for mount in mounts:
+        words += ["--bind" if mount.writable else "--ro-bind", str(mount.source), str(mount.target)]
+    return (*words, "--")

@@ -1,0 +1,110 @@
+"""Stores: where archives live. One interface, held by one contract suite."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import BinaryIO, Protocol, Self
+
+from opsctl.core.errors import ExitCode, OpsError
+
+
+class StoreError(OpsError):
+    """A store could not do what was asked."""
+
+
+class ExistsError(StoreError):
+    """There is an object under this key already; nothing published is ever overwritten."""
+
+
+class MissingError(StoreError):
+    """There is no object under this key."""
+
+    exit_code = ExitCode.INTEGRITY
+
+
+class DeniedError(StoreError):
+    """The store refuses: locked, or these credentials may not."""
+
+    exit_code = ExitCode.AUTH
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One object in a store: its key, its size in bytes, and when it was published (UTC)."""
+
+    key: str
+    size: int
+    modified: datetime
+
+
+class Upload(Protocol):
+    """An object being written; invisible under its key until `commit`. As a context manager, it aborts unless
+    committed."""
+
+    def write(self, data: memoryview | bytes) -> None:
+        """Append bytes."""
+        ...
+
+    def commit(self) -> Stored:
+        """Publish durably, all or nothing. Raises ExistsError if another was first."""
+        ...
+
+    def abort(self) -> None:
+        """Forget what was written. Harmless after commit."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Store(Protocol):
+    """A flat space of immutable objects under keys like `acme/backups/…/manifest.json`. There is no rename.
+
+    Keys consist of letters, digits and `._-+=@`, in parts joined by `/`. All operations raise StoreError or
+    UnreachableError; an object is visible whole or not at all.
+    """
+
+    @property
+    def where(self) -> str:
+        """The store's address, for a person."""
+        ...
+
+    def create(self, key: str, *, retain_until: datetime | None = None) -> Upload:
+        """Begin an object. Raises ExistsError at once when there is one, DeniedError for a lock it cannot give."""
+        ...
+
+    def open(self, key: str, *, offset: int = 0) -> BinaryIO:
+        """Read an object from a byte offset. Raises MissingError."""
+        ...
+
+    def stat(self, key: str) -> Stored | None:
+        """Describe an object, or None when there is none."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[Stored]:
+        """All objects whose key begins with the prefix, in the order of their keys."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove an object. Raises MissingError, DeniedError."""
+        ...
+
+
+def put(store: Store, key: str, data: bytes) -> Stored:
+    """Publish a small object in one step."""
+    with store.create(key) as upload:
+        upload.write(data)
+        return upload.commit()
+
+
+def get(store: Store, key: str, *, limit: int = 64 << 20) -> bytes:
+    """Read a small object whole. Raises MissingError, or StoreError when it is larger than `limit` bytes."""
+    with store.open(key) as stream:
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise StoreError(f"{key} is larger than {limit} bytes, which no such object is", where=store.where)
+    return data

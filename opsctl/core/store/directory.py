@@ -1,0 +1,200 @@
+"""A store that is a directory on a local disk."""
+
+import contextlib
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from opsctl.core.errors import OpsError
+from opsctl.core.store import DeniedError, ExistsError, MissingError, Stored, StoreError
+
+PARTIAL = ".partial-"
+_KEY = re.compile(r"(?!\.)[A-Za-z0-9._\-+=@]+(/(?!\.)[A-Za-z0-9._\-+=@]+)*")
+
+
+class DirectoryStore:
+    """Objects are files of mode 0440 below a directory.
+
+    An upload is a hidden file beside its final name; publishing is link(2), which refuses an existing name and is
+    atomic, after fsync of the file and before fsync of the directory.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    @property
+    def where(self) -> str:
+        """The directory."""
+        return str(self.directory)
+
+    def create(self, key: str, *, retain_until: datetime | None = None) -> "DirectoryUpload":
+        """Begin an object; a directory can lock nothing, so `retain_until` is refused."""
+        if retain_until is not None:
+            raise DeniedError("a directory store cannot lock objects", where=self.where, hint="use an S3 store")
+        path = self._path(key)
+        with self._explained(key):
+            self._make_parents(path.parent)
+            if path.exists():
+                raise ExistsError(f"{key} exists already", where=self.where)
+            return DirectoryUpload(self, key, path)
+
+    def open(self, key: str, *, offset: int = 0) -> BinaryIO:
+        """Open the file, at a byte offset."""
+        with self._explained(key):
+            stream = self._path(key).open("rb")
+            stream.seek(offset)
+            return stream
+
+    def stat(self, key: str) -> Stored | None:
+        """Look at the file."""
+        with self._explained(key):
+            try:
+                found = self._path(key).stat()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            return Stored(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+
+    def list(self, prefix: str) -> Iterator[Stored]:
+        """Walk only the part of the tree in which keys with this prefix can lie."""
+        with self._explained(prefix):
+            yield from self._walk(prefix.rpartition("/")[0], prefix)
+
+    def delete(self, key: str) -> None:
+        """Unlink the file, and the directories that are empty then."""
+        path = self._path(key)
+        with self._explained(key):
+            path.unlink()
+            for parent in path.parents:
+                if parent == self.directory:
+                    break
+                with contextlib.suppress(OSError):
+                    parent.rmdir()
+                    continue
+                break
+
+    def remove_partials(self, prefix: str, *, older_than: datetime) -> int:
+        """Remove what killed uploads left below a prefix; return how many. Nothing of them was ever visible."""
+        removed = 0
+        for path in (self.directory / prefix).rglob(f"{PARTIAL}*"):
+            if datetime.fromtimestamp(path.stat().st_mtime, UTC) < older_than:
+                path.unlink(missing_ok=True)
+                removed += 1
+        return removed
+
+    def _path(self, key: str) -> Path:
+        if not _KEY.fullmatch(key):
+            raise StoreError(f"'{key}' is not a key", where=self.where)
+        return self.directory / key
+
+    def _make_parents(self, parent: Path) -> None:
+        missing = []
+        while not parent.exists():
+            missing.append(parent)
+            parent = parent.parent
+        for directory in reversed(missing):
+            directory.mkdir(mode=0o750, exist_ok=True)
+            sync_directory(directory.parent)
+
+    def _walk(self, folder: str, prefix: str) -> Iterator[Stored]:
+        try:
+            entries = sorted(os.scandir(self.directory / folder), key=_sort_name)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for entry in entries:
+            key = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if key.startswith(prefix) or prefix.startswith(f"{key}/"):
+                    yield from self._walk(key, prefix)
+            elif key.startswith(prefix):
+                with contextlib.suppress(FileNotFoundError):  # deleted while we list
+                    found = entry.stat()
+                    yield Stored(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+
+    @contextlib.contextmanager
+    def _explained(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except OpsError:
+            raise
+        except OSError as error:
+            raise explain(error, key, self.where) from error
+
+
+class DirectoryUpload:
+    """A hidden file that becomes an object by `commit`."""
+
+    def __init__(self, store: DirectoryStore, key: str, path: Path) -> None:
+        self._store = store
+        self._key = key
+        self._final = path
+        self._partial = path.with_name(f"{PARTIAL}{secrets.token_hex(8)}")
+        self._file = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o440)
+        self._open = True
+
+    def write(self, data: memoryview | bytes) -> None:
+        """Append bytes."""
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[os.write(self._file, left) :]
+        except OSError as error:
+            raise explain(error, self._key, self._store.where) from error
+
+    def commit(self) -> Stored:
+        """fsync, link to the final name, fsync the directory."""
+        try:
+            os.fsync(self._file)
+            os.link(self._partial, self._final)
+            self.abort()
+            sync_directory(self._final.parent)
+            found = self._final.stat()
+        except FileExistsError:
+            raise ExistsError(f"{self._key} exists already", where=self._store.where) from None
+        except OSError as error:
+            raise explain(error, self._key, self._store.where) from error
+        return Stored(self._key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+
+    def abort(self) -> None:
+        """Remove the hidden file."""
+        if self._open:
+            self._open = False
+            os.close(self._file)
+            self._partial.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.abort()
+
+
+def explain(error: OSError, key: str, where: str) -> StoreError:
+    """Turn an operating-system error into one that says what to do."""
+    reason = error.strerror or str(error)
+    if isinstance(error, FileNotFoundError):
+        return MissingError(f"{key} is not there", where=where, hint="run: opsctl backup verify")
+    if isinstance(error, PermissionError):
+        return DeniedError(f"{key}: {reason}", where=where, hint="run: opsctl doctor")
+    return StoreError(f"{key}: {reason}", where=where, hint="look at the disk: df -h")
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sort_name(entry: os.DirEntry[str]) -> str:
+    return f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name
