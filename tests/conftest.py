@@ -1,0 +1,19 @@
+"""What holds for every test, whatever it tests."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+_INTEGRATION = Path(__file__).parent / "integration"
+
+# A test's verdict never depends on how busy the machine is; pytest-timeout ends what hangs.
+settings.register_profile("opsctl", settings.get_profile("default"), deadline=None)
+settings.load_profile("opsctl")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what lies in tests/integration as `engine`, so that `-m "not engine"` needs no real server."""
+    for item in items:
+        if item.path.is_relative_to(_INTEGRATION):
+            item.add_marker("engine")
