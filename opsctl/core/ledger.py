@@ -97,7 +97,7 @@ class SqliteLedger:
         wanted = [
             ("kind = ?", kind),
             ("subject = ?", subject),
-            ("finished >= ?", None if since is None else iso(since)),
+            ("finished >= ?", None if since is None else _sortable(since)),
         ]
         given = [(clause, value) for clause, value in wanted if value is not None]
         where = " WHERE " + " AND ".join(clause for clause, _ in given) if given else ""

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from io import BufferedIOBase
 from types import TracebackType
-from typing import BinaryIO, Protocol, Self
+from typing import Protocol, Self
 
 from opsctl.core.errors import ExitCode, OpsError
 
@@ -77,7 +78,7 @@ class Store(Protocol):
         """Begin an object. Raises ExistsError at once when there is one, DeniedError for a lock it cannot give."""
         ...
 
-    def open(self, key: str, *, offset: int = 0) -> BinaryIO:
+    def open(self, key: str, *, offset: int = 0) -> BufferedIOBase:
         """Read an object from a byte offset. Raises MissingError."""
         ...
 

@@ -6,9 +6,10 @@ import re
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from io import BufferedIOBase
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
 from opsctl.core.errors import OpsError
 from opsctl.core.store import DeniedError, ExistsError, MissingError, Stored, StoreError
@@ -43,7 +44,7 @@ class DirectoryStore:
                 raise ExistsError(f"{key} exists already", where=self.where)
             return DirectoryUpload(self, key, path)
 
-    def open(self, key: str, *, offset: int = 0) -> BinaryIO:
+    def open(self, key: str, *, offset: int = 0) -> BufferedIOBase:
         """Open the file, at a byte offset."""
         with self._explained(key):
             stream = self._path(key).open("rb")

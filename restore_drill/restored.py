@@ -1,0 +1,123 @@
+"""A backup being restored, as the checks see it: every step's value or its error, and where things lie.
+
+A step that failed is kept, not raised: the check whose subject it is reports it as failed, the checks that needed it
+report that they could not run.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+from backup.catalog import Catalog
+from backup.codec import Sealed
+from backup.manifest import Manifest
+from opsctl.core.errors import OpsError
+from opsctl.core.result import Result
+from restore_drill.context import DrillHost
+from restore_drill.prepare import Prepared
+from restore_drill.replay import Replayed
+from restore_drill.scratch import ScratchServer
+
+Value = TypeVar("Value")
+
+
+class CouldNotRunError(OpsError):
+    """What a check needs is not there, because an earlier step failed."""
+
+
+@dataclass(frozen=True)
+class Attempt(Generic[Value]):
+    """What a step of the restore came to: its value or its error, and its duration in seconds."""
+
+    value: Value | None
+    error: OpsError | None
+    duration_s: float
+
+    def need(self) -> Value:
+        """The value, for a check whose subject this step is not. Raises CouldNotRunError."""
+        if self.value is None:
+            raise CouldNotRunError(f"an earlier step failed: {self.error}")
+        return self.value
+
+
+def attempt(step: Callable[[], Value]) -> Attempt[Value]:
+    """Run a step and keep what it came to; anything but an OpsError is a defect and passes through."""
+    started = time.monotonic()
+    try:
+        value = step()
+    except OpsError as error:
+        return Attempt(None, error, time.monotonic() - started)
+    return Attempt(value, None, time.monotonic() - started)
+
+
+@dataclass(frozen=True)
+class ScratchPaths:
+    """The scratch directory of one restore.
+
+    `data`: the prepared datadir. `tree`: all files archives and the keys archive, laid out as on the host, so that
+    `tree/etc/nginx` was /etc/nginx. `keys`: the keys archive alone. `state`: the state archive. `logs`: binary logs.
+    """
+
+    root: Path
+
+    @property
+    def data(self) -> Path:
+        """The datadir."""
+        return self.root / "data"
+
+    @property
+    def tree(self) -> Path:
+        """The host's files."""
+        return self.root / "tree"
+
+    @property
+    def keys(self) -> Path:
+        """The files with secrets alone."""
+        return self.root / "keys"
+
+    @property
+    def state(self) -> Path:
+        """Ledger and settings."""
+        return self.root / "state"
+
+    @property
+    def lists(self) -> Path:
+        """The opened file lists, `<artefact>`: JSON lines."""
+        return self.root / "lists"
+
+    @property
+    def logs(self) -> Path:
+        """The opened segments."""
+        return self.root / "logs"
+
+    @property
+    def run(self) -> Path:
+        """Sockets, pid files and server logs."""
+        return self.root / "run"
+
+
+@dataclass
+class Restored:
+    """One restore in progress. `opened` has one attempt per artefact name, in the manifest's order."""
+
+    host: DrillHost
+    catalog: Catalog
+    manifest: Manifest
+    paths: ScratchPaths
+    opened: dict[str, Attempt[Sealed]] = field(default_factory=dict)
+    prepared: Attempt[Prepared] | None = None
+    server: Attempt[ScratchServer] | None = None
+    replayed: Attempt[Replayed] | None = None
+
+
+class Check(Protocol):
+    """One of the drill's checks. `run` returns failed or could_not_run, and raises nothing but defects."""
+
+    id: str
+    title: str
+
+    def run(self, restored: Restored) -> Result:
+        """Judge what was restored."""
+        ...
