@@ -1,0 +1,1 @@
+"""What opsctl knows about MariaDB: connections, servers, GTIDs and binary logs."""
