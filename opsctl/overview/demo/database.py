@@ -5,13 +5,13 @@ import os
 import secrets
 import select
 import signal
+import socket as sockets
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pymysql
-from pymysql.constants import ER
 
 from opsctl.core.errors import OpsError, UnreachableError
 from opsctl.core.process import command, run, spawn
@@ -75,6 +75,7 @@ def end(layout: Layout, how: signal.Signals) -> None:
     """
     wrapper = _wrapper_pid(layout)
     if wrapper is None:
+        layout.pid_file.unlink(missing_ok=True)
         return
     descriptor = os.pidfd_open(wrapper)
     try:
@@ -128,12 +129,14 @@ def connect(layout: Layout, **others: Any) -> "pymysql.Connection[Any]":
 
 
 def _answers(layout: Layout) -> bool:
-    """Whether somebody listens; who is refused for his password has been answered as well."""
-    try:
-        connect(layout).close()
-    except pymysql.err.OperationalError as error:
-        return bool(error.args[0] == ER.ACCESS_DENIED_ERROR)
-    return True
+    """Whether the server greets who calls; nobody has to log in for that."""
+    with sockets.socket(sockets.AF_UNIX) as caller:
+        caller.settimeout(START_TIMEOUT_S)
+        try:
+            caller.connect(str(layout.socket))
+            return caller.recv(1) != b""
+        except OSError:
+            return False
 
 
 def _last_words(layout: Layout) -> str:
