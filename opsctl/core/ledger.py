@@ -23,6 +23,9 @@ from opsctl.core.record import AnyBody, Body, Record
 FORMAT = 1
 BUSY_TIMEOUT_S = 30.0
 
+# SQLite stores any type in any column; whoever edits a row may leave text where bytes were.
+_COLUMNS = "seq, CAST(prev_hash AS BLOB), CAST(row_hash AS BLOB), CAST(payload AS BLOB)"
+
 _SCHEMA = """
 CREATE TABLE log (format INTEGER NOT NULL, id BLOB NOT NULL CHECK (length(id) = 16));
 CREATE TABLE entry (
@@ -104,7 +107,7 @@ class SqliteLedger:
         with self._reading() as db:
             if db is None:
                 return
-            sql = f"SELECT seq, prev_hash, row_hash, payload FROM entry{where} ORDER BY seq"  # noqa: S608 - fixed words
+            sql = f"SELECT {_COLUMNS} FROM entry{where} ORDER BY seq"  # noqa: S608 - fixed words
             for row in db.execute(sql, [value for _, value in given]):
                 yield Entry(*row)
 
