@@ -1,0 +1,1 @@
+"""Ship binary logs: fetch, verify, seal, sign; and say where the archive has gaps."""
