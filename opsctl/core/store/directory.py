@@ -152,6 +152,8 @@ class DirectoryUpload:
         """fsync, link to the final name, fsync the directory."""
         try:
             os.fsync(self._file)
+            # Whoever reads it back is to read the disk, not the memory that it was written from.
+            os.posix_fadvise(self._file, 0, 0, os.POSIX_FADV_DONTNEED)
             os.link(self._partial, self._final)
             self.abort()
             sync_directory(self._final.parent)
