@@ -15,7 +15,7 @@ import pymysql
 
 from opsctl.core.errors import OpsError, UnreachableError
 from opsctl.core.process import command, run, spawn
-from opsctl.overview.demo.host_tree import php_constant, write_secret
+from opsctl.overview.demo.host_tree import BLOG_CONFIG, php_constant, write_secret
 from opsctl.overview.demo.layout import DATA, Layout, on_host
 from opsctl.overview.demo.size import DemoSize
 
@@ -170,7 +170,7 @@ def create_accounts(layout: Layout) -> None:
     """
     layout.secrets.mkdir(parents=True, mode=0o700)
     passwords = {
-        "wordpress": php_constant(layout.at("/etc/wordpress/config-blog.example.php"), "DB_PASSWORD"),
+        "wordpress": php_constant(layout.at(BLOG_CONFIG), "DB_PASSWORD"),
         "crm": php_constant(layout.at("/srv/crm/application/config/app-config.php"), "APP_DB_PASSWORD"),
     }
     for account in ("backup", "ship"):

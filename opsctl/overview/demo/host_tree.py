@@ -20,6 +20,7 @@ from opsctl.core.process import command, run
 from opsctl.overview.demo.layout import DATA, Layout, give_to_customer
 
 BLOG_HOST = "blog.example"
+BLOG_CONFIG = "/etc/wordpress/config-blog.example.php"
 CRM_HOST = "crm.example"
 STATIC_HOST = "static.example"
 SERVER_NAMES = ("*.static.example", BLOG_HOST, CRM_HOST, STATIC_HOST, "www.blog.example")
@@ -101,7 +102,7 @@ def _fill_in_secrets(layout: Layout) -> None:
         "ENC_KEY": lambda: secrets.token_hex(16),
         "SALT": lambda: secrets.token_urlsafe(48),
     }
-    for path in ("/etc/wordpress/config-blog.example.php", "/srv/crm/application/config/app-config.php"):
+    for path in (BLOG_CONFIG, "/srv/crm/application/config/app-config.php"):
         file = layout.at(path)
         text = re.sub(r"@@(\w+)@@", lambda match: _php_string(values[match[1]]()), file.read_text())
         write_secret(file, text, mode=0o640)

@@ -2,7 +2,7 @@
 
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from opsctl.core.process import command, run
 from opsctl.overview.demo import crm, database, wordpress
 from opsctl.overview.demo.host_tree import BLOG_HOST, COPY_TIMEOUT_S, SERVER_NAMES, write_host_tree
 from opsctl.overview.demo.layout import Layout
+from opsctl.overview.demo.settings import settings_toml
 from opsctl.overview.demo.size import DemoSize
 
 _UPLOADS = "/var/lib/wordpress/wp-content/uploads"
@@ -132,6 +133,10 @@ class DemoStack:
         facts = self.facts()
         wordpress.write_posts(self.layout, first=facts.posts + 1000, posts=amount, attachments=1)
         crm.work_in_crm(self.layout, amount=amount, round_number=facts.leads)
+
+    def settings_toml(self, more: Mapping[str, Any]) -> str:
+        """Write a settings file for this customer; `more` holds the sections of the machine that works for it."""
+        return settings_toml(self.layout, more)
 
     def facts(self) -> DemoFacts:
         """Count what is there now."""

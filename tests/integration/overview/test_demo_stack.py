@@ -1,5 +1,6 @@
 """The throwaway customer is what it says: real programs, real encryption, laid out as on a Debian host."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -16,6 +17,7 @@ from opsctl.core.process import Completed, command, run
 from opsctl.overview.demo import crm, database, size
 from opsctl.overview.demo.layout import Layout, on_host
 from opsctl.overview.demo.stack import DemoStack
+from opsctl.settings import load_settings
 
 ASK_WORDPRESS = b"""<?php
 $_SERVER['HTTP_HOST'] = 'blog.example';
@@ -247,6 +249,23 @@ def test_a_stack_is_taken_up_again_by_its_directory(own: DemoStack) -> None:
     assert not database.is_running(own.layout)
     again.start()
     assert again.facts().posts == size.SMALL.posts + 1
+
+
+def test_its_settings_are_valid_and_name_what_is_there(made: DemoStack, tmp_path: Path) -> None:
+    trust = {"signer": "host@demo", "signing_key": "/k", "allowed_signers": "/a"}
+    file = tmp_path / "opsctl.toml"
+    file.write_text(made.settings_toml({"trust": trust}))
+    settings = load_settings(file).settings
+    database_section = settings.require_database()
+    assert database_section.socket.is_socket()
+    assert database_section.backup_password_file is not None
+    assert database_section.backup_password_file.is_file()
+    paths = [path for site in settings.sites for path in (*site.paths, *site.secret_files, site.config, site.uploads)]
+    for path in (*paths, *settings.nginx.paths, settings.nginx.config, *database_section.config_paths):
+        assert path is None or made.layout.at(str(path)).exists()
+    known = next(site.known_value for site in settings.sites if site.known_value)
+    assert known.sha256 == hashlib.sha256(crm.KNOWN_VALUE.encode()).hexdigest()
+    assert rows(made, known.query)
 
 
 def test_a_running_stack_is_not_copied(made: DemoStack, tmp_path: Path) -> None:
