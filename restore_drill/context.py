@@ -14,13 +14,14 @@ from restore_drill.settings import DrillSection
 
 @dataclass(frozen=True)
 class DrillHost:
-    """The drill host's settings, a repository, its keys, its ledger."""
+    """The drill host's settings, a repository and its name, its keys, its ledger."""
 
     stack: str
     drill: DrillSection
     objectives: ObjectivesSection
     machine: MachineSection
     trust: TrustSection
+    repository: str
     store: Store
     off_host: bool
     ledger: Ledger

@@ -7,7 +7,6 @@ report that they could not run.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from backup.catalog import Catalog
@@ -16,6 +15,7 @@ from backup.manifest import Manifest
 from opsctl.core.errors import OpsError
 from opsctl.core.result import Result
 from restore_drill.context import DrillHost
+from restore_drill.paths import ScratchPaths
 from restore_drill.prepare import Prepared
 from restore_drill.replay import Replayed
 from restore_drill.scratch import ScratchServer
@@ -50,52 +50,6 @@ def attempt(step: Callable[[], Value]) -> Attempt[Value]:
     except OpsError as error:
         return Attempt(None, error, time.monotonic() - started)
     return Attempt(value, None, time.monotonic() - started)
-
-
-@dataclass(frozen=True)
-class ScratchPaths:
-    """The scratch directory of one restore.
-
-    `data`: the prepared datadir. `tree`: all files archives and the keys archive, laid out as on the host, so that
-    `tree/etc/nginx` was /etc/nginx. `keys`: the keys archive alone. `state`: the state archive. `logs`: binary logs.
-    """
-
-    root: Path
-
-    @property
-    def data(self) -> Path:
-        """The datadir."""
-        return self.root / "data"
-
-    @property
-    def tree(self) -> Path:
-        """The host's files."""
-        return self.root / "tree"
-
-    @property
-    def keys(self) -> Path:
-        """The files with secrets alone."""
-        return self.root / "keys"
-
-    @property
-    def state(self) -> Path:
-        """Ledger and settings."""
-        return self.root / "state"
-
-    @property
-    def lists(self) -> Path:
-        """The opened file lists, `<artefact>`: JSON lines."""
-        return self.root / "lists"
-
-    @property
-    def logs(self) -> Path:
-        """The opened segments."""
-        return self.root / "logs"
-
-    @property
-    def run(self) -> Path:
-        """Sockets, pid files and server logs."""
-        return self.root / "run"
 
 
 @dataclass

@@ -1,0 +1,286 @@
+"""A scratch server: mariadbd in the sandbox on a restored datadir, reached over its socket only."""
+
+import contextlib
+import os
+import secrets
+import stat
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pymysql
+from pydantic import SecretStr
+
+from opsctl.core.errors import OpsError, UnreachableError
+from opsctl.core.process import command, describe_status, kill, spawn
+from opsctl.core.sandbox import Mount, give_to_sandbox, sandboxed
+
+# Where things lie inside the sandbox.
+DATA = Path("/restored/data")
+KEYS = Path("/restored/keys")
+LOGS = Path("/restored/logs")
+RUN = Path("/run/opsctl")
+
+SOCKET = "db.sock"
+START_TIMEOUT_S = 300.0
+STOP_TIMEOUT_S = 300.0
+POLL_S = 0.02
+_LOG_TAIL = 16384
+
+
+@dataclass(frozen=True)
+class ServerPlace:
+    """What a scratch server works on: the datadir and its directory for sockets and logs, which it may write, the
+    restored keys and the opened binary logs, which it may read."""
+
+    data: Path
+    run: Path
+    keys: Path
+    logs: Path
+
+    def mounts(self) -> tuple[Mount, ...]:
+        """The directories as the sandbox shows them."""
+        return (
+            Mount(self.data, DATA, writable=True),
+            Mount(self.run, RUN, writable=True),
+            Mount(self.keys, KEYS),
+            Mount(self.logs, LOGS),
+        )
+
+
+def server_words(extra: Sequence[str], *, buffer_pool_mb: int, server_id: int) -> list[str]:
+    """Build the words of mariadbd: no option file, no network, no events, no binary log, nothing loaded but `extra`.
+
+    What a source accepted must be accepted again, so limits are wide and strictness is off. Nothing has to survive a
+    crash: what was interrupted is thrown away.
+    """
+    return [
+        "mariadbd",
+        "--no-defaults",
+        f"--datadir={DATA}",
+        f"--socket={RUN / SOCKET}",
+        f"--pid-file={RUN}/server.pid",
+        f"--log-error={RUN}/error.log",
+        f"--tmpdir={RUN}/tmp",
+        f"--init-file={RUN}/init.sql",
+        f"--server-id={server_id}",
+        f"--innodb-buffer-pool-size={buffer_pool_mb}M",
+        f"--relay-log={RUN}/relay/bin",
+        f"--relay-log-index={RUN}/relay/bin.index",
+        f"--relay-log-info-file={RUN}/relay.info",
+        f"--master-info-file={RUN}/master.info",
+        "--relay-log-purge=0",
+        "--slave-parallel-threads=0",
+        "--slave-sql-verify-checksum=1",
+        "--skip-slave-start",
+        "--skip-networking",
+        "--skip-name-resolve",
+        "--skip-log-bin",
+        "--skip-symbolic-links",
+        "--event-scheduler=OFF",
+        "--gtid-strict-mode=OFF",
+        "--local-infile=OFF",
+        "--max-allowed-packet=1G",
+        "--slave-max-allowed-packet=1G",
+        "--innodb-strict-mode=OFF",
+        "--innodb-flush-log-at-trx-commit=0",
+        "--innodb-buffer-pool-dump-at-shutdown=OFF",
+        "--innodb-buffer-pool-load-at-startup=OFF",
+        "--performance-schema=OFF",
+        *extra,
+    ]
+
+
+class ScratchServer:
+    """One mariadbd that ends with its block, with this process, or by `stop`, whichever comes first.
+
+    Its administrator is an account of a random name with a random password, made by --init-file at each start:
+    `stop(drop_admin=True)` takes it away from a datadir that is to be kept.
+    """
+
+    def __init__(self, place: ServerPlace, extra: Sequence[str], *, buffer_pool_mb: int, server_id: int) -> None:
+        self._place = place
+        self._words = server_words(extra, buffer_pool_mb=buffer_pool_mb, server_id=server_id)
+        self._admin = f"opsctl-{secrets.token_hex(8)}"
+        self._password = SecretStr(secrets.token_hex(24))
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        """Start, unless it runs. Raises UnreachableError, with the server's last words, when it does not come up."""
+        if self._child is None:
+            try:
+                self._start()
+            except BaseException:
+                self._kill()
+                raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.stop()
+        else:
+            self._kill()
+
+    @property
+    def socket(self) -> Path:
+        """Its socket, on this machine."""
+        return self._place.run / SOCKET
+
+    @property
+    def logs(self) -> Path:
+        """The directory of opened binary logs it can read."""
+        return self._place.logs
+
+    @property
+    def run(self) -> Path:
+        """Its directory for sockets and logs."""
+        return self._place.run
+
+    def mounts(self, target_socket: Path) -> tuple[Mount, ...]:
+        """What another sandbox has to be shown so that it finds the server's socket at `target_socket`."""
+        return (Mount(self.socket, target_socket),)
+
+    def connect(
+        self, user: str | None = None, password: SecretStr | None = None, database: str | None = None, **others: Any
+    ) -> "pymysql.Connection[Any]":
+        """Connect as the administrator, or as a user with a password, committing each statement.
+
+        Raises pymysql's errors. The socket is reached through its directory's descriptor, so that the path may be
+        longer than the 107 bytes of unix(7).
+        """
+        if user is None:
+            user, password = self._admin, self._password
+        directory = os.open(self._place.run, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            return pymysql.connect(
+                unix_socket=f"/proc/self/fd/{directory}/{SOCKET}",
+                user=user,
+                password=password.get_secret_value() if password is not None else "",
+                database=database,
+                charset="utf8mb4",
+                autocommit=True,
+                **others,
+            )
+        finally:
+            os.close(directory)
+
+    def query(self, sql: str, arguments: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """Run one statement as the administrator; its rows, by column. Raises OpsError with the server's answer."""
+        try:
+            with self.connect(cursorclass=pymysql.cursors.DictCursor) as connection, connection.cursor() as cursor:
+                cursor.execute(sql, tuple(arguments))
+                return [dict(row) for row in cursor.fetchall()]
+        except pymysql.Error as error:
+            raise self.failed(f"the scratch server refused '{sql.split(maxsplit=1)[0]}': {error.args[-1]}") from error
+
+    def stop(self, *, drop_admin: bool = False) -> None:
+        """Shut down cleanly, after dropping the administrator if asked to. Harmless when it is not running.
+
+        Raises OpsError when it had ended before, or does not end in time (it is killed then).
+        """
+        child = self._child
+        if child is None:
+            return
+        try:
+            self._ask_to_end(drop_admin)
+            status = child.wait(STOP_TIMEOUT_S)
+        except (subprocess.TimeoutExpired, pymysql.Error) as error:
+            raise self.failed("the scratch server did not shut down cleanly") from error
+        finally:
+            self._kill()
+        if status != 0:
+            raise self.failed(f"the scratch server {describe_status(status)} at shutdown")
+
+    def failed(self, message: str) -> OpsError:
+        """An error about the server, with the end of its error log."""
+        return OpsError(f"{message}{self._last_words()}", where=str(self._place.data))
+
+    def _ask_to_end(self, drop_admin: bool) -> None:
+        with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
+            if drop_admin:
+                cursor.execute(f"DROP USER `{self._admin}`@localhost")
+            cursor.execute("SHUTDOWN")
+
+    def _start(self) -> None:
+        run = self._place.run
+        for directory in (run, run / "tmp", run / "relay"):
+            directory.mkdir(mode=0o700, exist_ok=True)
+        (run / SOCKET).unlink(missing_ok=True)
+        with _new_file(run / "init.sql") as file:
+            file.write(self._init_sql())
+        give_to_sandbox(run)
+        with _new_file(run / "output.log") as output:
+            self._child = spawn(
+                sandboxed(command(*self._words), self._place.mounts()), stdin=None, stdout=output, stderr=output
+            )
+        self._wait_until_ready(self._child)
+        (run / "init.sql").unlink()
+
+    def _init_sql(self) -> bytes:
+        """One statement a line, as --init-file wants it."""
+        account = f"`{self._admin}`@localhost"
+        return (
+            f"CREATE OR REPLACE USER {account} IDENTIFIED BY '{self._password.get_secret_value()}';\n"
+            f"GRANT ALL PRIVILEGES ON *.* TO {account} WITH GRANT OPTION;\n"
+        ).encode()
+
+    def _wait_until_ready(self, child: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self._answers():
+            if child.poll() is not None:
+                raise self._not_up(f"ended at once: it {describe_status(child.returncode)}")
+            if time.monotonic() > deadline:
+                raise self._not_up(f"did not answer within {START_TIMEOUT_S:g} s")
+            time.sleep(POLL_S)
+
+    def _answers(self) -> bool:
+        try:
+            with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except pymysql.Error:
+            return False
+        return True
+
+    def _not_up(self, why: str) -> UnreachableError:
+        return UnreachableError(f"the scratch server {why}{self._last_words()}", where=str(self._place.data))
+
+    def _last_words(self) -> str:
+        said = read_tail(self._place.run / "output.log") + read_tail(self._place.run / "error.log")
+        lines = [line for line in said.splitlines() if "[ERROR]" in line or "bwrap:" in line or "setpriv:" in line]
+        return "".join(f"\n    {line}" for line in lines[-4:])
+
+    def _kill(self) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            kill(child)
+            child.wait()
+
+
+def read_tail(path: Path, limit: int = _LOG_TAIL) -> str:
+    """The end of a file that sandboxed programs may have written: no link is followed, no control character kept."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            return ""
+        file.seek(max(0, found.st_size - limit))
+        text = file.read(limit).decode(errors="replace")
+    return "".join(char for char in text if char.isprintable() or char == "\n")
+
+
+@contextlib.contextmanager
+def _new_file(path: Path) -> Iterator[Any]:
+    """Write a file anew: whatever lay there, a link above all, is unlinked first."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        yield file
