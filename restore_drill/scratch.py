@@ -4,7 +4,6 @@ import contextlib
 import os
 import secrets
 import stat
-import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import pymysql
 from pydantic import SecretStr
 
 from opsctl.core.errors import OpsError, UnreachableError
-from opsctl.core.process import command, describe_status, kill, spawn
+from opsctl.core.process import Child, command, describe_status, kill, spawn
 from opsctl.core.sandbox import Mount, give_to_sandbox, sandboxed
 
 # Where things lie inside the sandbox.
@@ -65,7 +64,7 @@ def server_words(extra: Sequence[str], *, buffer_pool_mb: int, server_id: int) -
         f"--socket={RUN / SOCKET}",
         f"--pid-file={RUN}/server.pid",
         f"--log-error={RUN}/error.log",
-        f"--tmpdir={RUN}/tmp",
+        f"--tmpdir={RUN / 'tmp'}",
         f"--init-file={RUN}/init.sql",
         f"--server-id={server_id}",
         f"--innodb-buffer-pool-size={buffer_pool_mb}M",
@@ -107,7 +106,7 @@ class ScratchServer:
         self._words = server_words(extra, buffer_pool_mb=buffer_pool_mb, server_id=server_id)
         self._admin = f"opsctl-{secrets.token_hex(8)}"
         self._password = SecretStr(secrets.token_hex(24))
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
 
     def __enter__(self) -> Self:
         """Start, unless it runs. Raises UnreachableError, with the server's last words, when it does not come up."""
@@ -189,11 +188,16 @@ class ScratchServer:
             return
         try:
             self._ask_to_end(drop_admin)
-            status = child.wait(STOP_TIMEOUT_S)
-        except (subprocess.TimeoutExpired, pymysql.Error) as error:
-            raise self.failed("the scratch server did not shut down cleanly") from error
+            deadline = time.monotonic() + STOP_TIMEOUT_S
+            while child.poll() is None and time.monotonic() < deadline:
+                time.sleep(POLL_S)
+        except pymysql.Error as error:
+            raise self.failed("the scratch server had ended before it was told to") from error
         finally:
+            status = child.poll()
             self._kill()
+        if status is None:
+            raise self.failed(f"the scratch server did not shut down within {STOP_TIMEOUT_S:g} s and was killed")
         if status != 0:
             raise self.failed(f"the scratch server {describe_status(status)} at shutdown")
 
@@ -230,7 +234,7 @@ class ScratchServer:
             f"GRANT ALL PRIVILEGES ON *.* TO {account} WITH GRANT OPTION;\n"
         ).encode()
 
-    def _wait_until_ready(self, child: subprocess.Popen[bytes]) -> None:
+    def _wait_until_ready(self, child: Child) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._answers():
             if child.poll() is not None:

@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from opsctl.core.errors import ExitCode, OpsError
 
 Word = str | SecretStr
+Child = subprocess.Popen[bytes]
 TAIL_BYTES = 8192
 BASE_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
