@@ -8,6 +8,9 @@ from pydantic import Field, StringConstraints
 from opsctl.core.section import Section
 from opsctl.stack.settings import Slug
 
+# Passes the pattern, and no age accepts it: nobody's archives are ever encrypted for an example.
+_NOBODY = f"age1{'putyourownrecipienthere':x<58}"
+
 Recipient = Annotated[str, StringConstraints(pattern=r"^(age1[0-9a-z]{58}|ssh-(ed25519|rsa) \S+.*)$")]
 
 
@@ -24,10 +27,14 @@ class BackupSection(Section):
     """What a backup is encrypted for, and the limits it runs under."""
 
     recipients: tuple[Recipient, ...] = Field(
-        description="age recipients of databases, files and binary logs. Never an identity.", min_length=1
+        description="age recipients of databases, files and binary logs. Never an identity.",
+        examples=[[_NOBODY]],
+        min_length=1,
     )
     keys_recipients: tuple[Recipient, ...] = Field(
-        description="age recipients of the keys archive: best kept by other hands.", min_length=1
+        description="age recipients of the keys archive: best kept by other hands.",
+        examples=[[_NOBODY]],
+        min_length=1,
     )
     compression_level: int = Field(1, description="zstd level.", ge=1, le=19)
     parallel: int = Field(2, description="Threads of mariadb-backup.", ge=1, le=64)

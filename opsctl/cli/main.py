@@ -1,0 +1,97 @@
+"""The program's entry: the tree of commands, and the way out of it."""
+
+import sys
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from opsctl import __version__
+from opsctl.cli import signals
+from opsctl.cli.errors import EXIT_TABLE, show, write_error
+from opsctl.cli.lazy import LazyGroup
+from opsctl.cli.options import (
+    ConfigOption,
+    DebugOption,
+    JsonOption,
+    LockWaitOption,
+    NoColorOption,
+    Options,
+    QuietOption,
+)
+from opsctl.core.errors import ExitCode
+
+
+class Root(LazyGroup):
+    """All commands, in the order in which somebody new needs them."""
+
+    package = "opsctl.cli"
+    summaries = {  # noqa: RUF012
+        "config": "Show, check or generate the settings.",
+        "ledger": "Read and verify the list of what runs have proved.",
+    }
+
+
+app = typer.Typer(
+    cls=Root,
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    invoke_without_command=True,
+    epilog=EXIT_TABLE,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"opsctl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    *,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+    no_color: NoColorOption = False,
+    lock_wait: LockWaitOption = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Back a customer's stack up, ship its binary logs, and prove by drill that it all restores."""
+    ctx.obj = Options(config, as_json, quiet, debug, no_color, lock_wait or 0.0)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code."""
+    try:
+        code = typer.main.get_command(app).main(arguments, prog_name="opsctl", standalone_mode=False)
+    except TyperException as error:
+        return _usage(error)
+    except BrokenPipeError:
+        return ExitCode.FAILED
+    except (KeyboardInterrupt, signals.Terminated) as error:
+        return show(error, debug=False)
+    return int(code or ExitCode.DONE)
+
+
+def _usage(error: TyperException) -> int:
+    """Say what is wrong with the words typed; a command without words shows its help."""
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stderr.write(f"{error.message}\n")
+    else:
+        path = context.command_path if context is not None else "opsctl"
+        write_error(error.format_message().rstrip("."), f"{path} --help")
+    return ExitCode.USAGE
+
+
+def main() -> None:
+    """Run the program."""
+    signals.install()
+    sys.exit(run(sys.argv[1:]))

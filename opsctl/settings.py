@@ -1,0 +1,97 @@
+"""All settings: what each domain owns, put together into one file."""
+
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from backup.settings import BackupSection, BinlogSection, ObjectivesSection, RepositorySection
+from opsctl.core.errors import SettingsError
+from opsctl.core.machine import MachineSection, TrustSection
+from opsctl.core.section import Section
+from opsctl.core.settings import ENV_DELIMITER, ENV_PREFIX, FileSettings, Loaded, find, load
+from opsctl.core.settings_example import example, render
+from opsctl.stack.settings import DatabaseSection, NginxSection, SiteSection, StackSection
+from restore_drill.settings import DrillSection
+
+Kind = TypeVar("Kind", bound=Section)
+
+HEADING = (
+    "Settings of opsctl. A key that is commented out shows its default.",
+    "Passwords and keys never stand here, only the paths of files (mode 0600) that hold them.",
+    "The environment overrides: OPSCTL_DATABASE__SOCKET=/run/mysqld/mysqld.sock",
+)
+
+
+class Settings(FileSettings):
+    """Everything `opsctl.toml` may say. Which sections there must be depends on the command."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=ENV_PREFIX, env_nested_delimiter=ENV_DELIMITER
+    )
+
+    stack: StackSection
+    machine: MachineSection = MachineSection()
+    trust: TrustSection
+    repositories: tuple[RepositorySection, ...] = Field(
+        (), description="Where archives live, the local repository first."
+    )
+    objectives: ObjectivesSection = ObjectivesSection()
+    database: DatabaseSection | None = None
+    sites: tuple[SiteSection, ...] = Field((), description="The sites of the stack, one table each.")
+    nginx: NginxSection = NginxSection()
+    backup: BackupSection | None = None
+    binlog: BinlogSection = BinlogSection()
+    drill: DrillSection | None = None
+
+    def require_database(self) -> DatabaseSection:
+        """The database's section. Raises SettingsError when there is none."""
+        return _require(self.database, "database", "the host whose database it is")
+
+    def require_backup(self) -> BackupSection:
+        """The section of backups. Raises SettingsError when there is none."""
+        return _require(self.backup, "backup", "the host that makes backups")
+
+    def require_drill(self) -> DrillSection:
+        """The section of drills. Raises SettingsError when there is none."""
+        return _require(self.drill, "drill", "the drill host, which holds the identities")
+
+    def require_repository(self, name: str | None = None) -> RepositorySection:
+        """The repository of that name, by default the first. Raises SettingsError when there is none."""
+        if not self.repositories:
+            raise SettingsError(
+                "the settings have no [[repositories]]",
+                hint="see what belongs there: opsctl config generate",
+            )
+        if name is None:
+            return self.repositories[0]
+        for repository in self.repositories:
+            if repository.name == name:
+                return repository
+        known = ", ".join(repository.name for repository in self.repositories)
+        raise SettingsError(f"there is no repository '{name}'", hint=f"there are: {known}")
+
+
+def _require(section: Kind | None, name: str, place: str) -> Kind:
+    if section is None:
+        raise SettingsError(
+            f"the settings have no section [{name}], which this command needs",
+            hint=f"run it on {place}; what belongs there: opsctl config generate",
+        )
+    return section
+
+
+def load_settings(given: Path | None) -> Loaded[Settings]:
+    """Find and load the settings. Raises SettingsError that lists every mistake."""
+    return load(Settings, find(given))
+
+
+def example_file() -> str:
+    """A settings file with every key: what has to be there with an example, everything else as a comment."""
+    values = {
+        name: example(section)
+        for name, section in (("stack", StackSection), ("trust", TrustSection), ("backup", BackupSection))
+    }
+    lists = {"repositories": [example(RepositorySection)]}
+    return render(Settings, {**values, **lists, "database": {}}, heading=HEADING)
