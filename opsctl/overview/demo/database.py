@@ -7,7 +7,7 @@ import select
 import signal
 import socket as sockets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pymysql
 from opsctl.core.errors import OpsError, UnreachableError
 from opsctl.core.process import command, run, spawn
 from opsctl.overview.demo.host_tree import BLOG_CONFIG, php_constant, write_secret
-from opsctl.overview.demo.layout import DATA, Layout, on_host
+from opsctl.overview.demo.layout import DATA, Layout, as_customer, on_host
 from opsctl.overview.demo.size import DemoSize
 
 START_TIMEOUT_S = 60
@@ -48,68 +48,84 @@ def install(layout: Layout, size: DemoSize) -> None:
 
 
 def start(layout: Layout) -> None:
-    """Start the server and return once it answers. Raises UnreachableError, with its last words, when it does not."""
+    """Start the server and return once it answers. Raises UnreachableError, with its last words, when it does not.
+
+    It runs as the customer's user outside of the view in which its sites run, as on a host of its own: its variables
+    name the paths at which this machine sees its files.
+    """
+    _write_options(layout)
     with layout.server_output.open("ab") as output:
-        wrapper = spawn(
-            on_host(layout, command("mariadbd", "--defaults-file=/etc/mysql/my.cnf")),
+        server = spawn(
+            as_customer(command("mariadbd", f"--defaults-file={layout.server_options}")),
             stdin=None,
             stdout=output,
             stderr=output,
         )
-    layout.pid_file.write_text(f"{wrapper.pid}\n")
+    layout.pid_file.write_text(f"{server.pid}\n")
     deadline = time.monotonic() + START_TIMEOUT_S
     while not _answers(layout):
-        if wrapper.poll() is not None or time.monotonic() > deadline:
+        if server.poll() is not None or time.monotonic() > deadline:
             end(layout, signal.SIGKILL)
             raise UnreachableError(f"the demo's MariaDB did not start: {_last_words(layout)}", where=str(layout.socket))
         time.sleep(0.02)
     # The server may outlive this process, and `end` may be called in another one: this object has done its work.
-    wrapper.returncode = 0
+    server.returncode = 0
+
+
+def _write_options(layout: Layout) -> None:
+    """Write what the server runs with: the host's own option files, and where the paths in them lie on this machine."""
+    paths = {
+        "datadir": "/var/lib/mysql",
+        "pid-file": "/run/mysqld/mysqld.pid",
+        "socket": "/run/mysqld/mysqld.sock",
+        "log-error": "/var/log/mysql/error.log",
+        "file-key-management-filename": "/etc/mysql/encryption/keyfile.enc",
+    }
+    filekey = layout.at("/etc/mysql/encryption/keyfile.key")
+    lines = [
+        f"!includedir {layout.at('/etc/mysql/mariadb.conf.d')}",
+        "[mariadbd]",
+        *(f"{name} = {layout.at(path)}" for name, path in paths.items()),
+        f"file-key-management-filekey = FILE:{filekey}",
+        "log-bin = mysql-bin",  # relative, so that a copy of the stack does not read the original's
+    ]
+    layout.server_options.write_text("\n".join(lines) + "\n")
 
 
 def end(layout: Layout, how: signal.Signals) -> None:
     """End the server by SIGTERM (a clean shutdown) or SIGKILL (a power cut); return when it is gone.
 
-    The signal goes to mariadbd itself: its wrapper would take it down hard. Nothing happens when none runs. Raises
-    OpsError when it has not ended within `STOP_TIMEOUT_S` seconds.
+    Nothing happens when none runs. Raises OpsError when it has not ended within `STOP_TIMEOUT_S` seconds.
     """
-    wrapper = _wrapper_pid(layout)
-    if wrapper is None:
+    pid = _server_pid(layout)
+    if pid is None:
         layout.pid_file.unlink(missing_ok=True)
         return
-    descriptor = os.pidfd_open(wrapper)
+    descriptor = os.pidfd_open(pid)
     try:
-        for pid in _descendants(wrapper):
-            if _proc(pid, "comm").strip() == "mariadbd":
-                os.kill(pid, how)
+        signal.pidfd_send_signal(descriptor, how)
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
         if not poll.poll(STOP_TIMEOUT_S * 1000):
-            raise OpsError("the demo's MariaDB does not end", where=str(layout.socket), hint=f"see process {wrapper}")
+            raise OpsError("the demo's MariaDB does not end", where=str(layout.socket), hint=f"see process {pid}")
     finally:
         os.close(descriptor)
     with contextlib.suppress(ChildProcessError):
-        os.waitpid(wrapper, os.WNOHANG)
+        os.waitpid(pid, os.WNOHANG)
     layout.pid_file.unlink()
 
 
 def is_running(layout: Layout) -> bool:
     """Whether the server runs."""
-    return _wrapper_pid(layout) is not None
+    return _server_pid(layout) is not None
 
 
-def _wrapper_pid(layout: Layout) -> int | None:
+def _server_pid(layout: Layout) -> int | None:
     """The process id in the pid file, if that process is still the one that was started for this directory."""
     if not layout.pid_file.exists():
         return None
     pid = int(layout.pid_file.read_text())
-    return pid if str(layout.root) in _proc(pid, "cmdline") else None
-
-
-def _descendants(pid: int) -> Iterator[int]:
-    for child in _proc(pid, f"task/{pid}/children").split():
-        yield int(child)
-        yield from _descendants(int(child))
+    return pid if str(layout.server_options) in _proc(pid, "cmdline") else None
 
 
 def _proc(pid: int, name: str) -> str:

@@ -45,12 +45,17 @@ class Layout:
 
     @property
     def pid_file(self) -> Path:
-        """File with the process id of the running server's wrapper."""
+        """File with the process id of the running server."""
         return self.directory / "server.pid"
 
     @property
+    def server_options(self) -> Path:
+        """The option file the server runs with."""
+        return self.directory / "server.cnf"
+
+    @property
     def server_output(self) -> Path:
-        """What the server and its wrapper say before the error log is open."""
+        """What the server says before the error log is open."""
         return self.directory / "server.log"
 
     def at(self, path: str) -> Path:
@@ -85,7 +90,16 @@ def on_host(layout: Layout, cmd: Command, *, low_ports: bool = False) -> Command
     words = [word for word in bwrap_words(_mounts(layout)) if word != "--die-with-parent"]
     if low_ports:
         words = _with_low_ports(words)
-    return cmd.prefixed((*_customer_words(), *words))
+    return as_customer(cmd.prefixed(words))
+
+
+def as_customer(cmd: Command) -> Command:
+    """Return the command wrapped so that it runs as the customer's user, when we are root and can choose."""
+    if os.geteuid() != 0:
+        return cmd
+    return cmd.prefixed(
+        ("setpriv", f"--reuid={CUSTOMER_UID}", f"--regid={CUSTOMER_UID}", "--clear-groups", "--no-new-privs")
+    )
 
 
 def _with_low_ports(words: list[Word]) -> list[Word]:
@@ -100,12 +114,6 @@ def _with_low_ports(words: list[Word]) -> list[Word]:
         devices += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
     capability = ["--cap-add", "CAP_NET_BIND_SERVICE"]
     return [*words[: before + 2], *capability, *words[before + 2 : after], *devices, *words[after + 2 :]]
-
-
-def _customer_words() -> tuple[str, ...]:
-    if os.geteuid() != 0:
-        return ()
-    return ("setpriv", f"--reuid={CUSTOMER_UID}", f"--regid={CUSTOMER_UID}", "--clear-groups", "--no-new-privs")
 
 
 def _mounts(layout: Layout) -> list[Mount]:

@@ -11,9 +11,10 @@ from typing import Any
 
 import pymysql
 import pytest
+from pydantic import SecretStr
 
 from opsctl.core.errors import OpsError
-from opsctl.core.process import Completed, command, run
+from opsctl.core.process import Command, Completed, client_options, command, run
 from opsctl.overview.demo import crm, database, size
 from opsctl.overview.demo.layout import Layout, on_host
 from opsctl.overview.demo.stack import DemoStack
@@ -82,18 +83,14 @@ def account(stack: DemoStack, name: str) -> "pymysql.Connection[Any]":
 
 
 def backup_to_nowhere(stack: DemoStack) -> Completed:
-    """Run mariadb-backup with opsctl's own account, on the host."""
-    options = stack.layout.at("/run/backup.cnf")
-    password = (stack.layout.secrets / "backup.password").read_text().rstrip("\n")
-    options.write_text(f"[client]\nuser=opsctl_backup\npassword={password}\nsocket=/run/mysqld/mysqld.sock\n")
-    cmd = command(
-        "mariadb-backup",
-        "--defaults-extra-file=/run/backup.cnf",
-        "--backup",
-        "--stream=mbstream",
-        "--target-dir=/tmp/b",
-    )
-    return run(on_host(stack.layout, cmd), timeout_s=120, check=False)
+    """Run mariadb-backup with opsctl's own account."""
+    password = SecretStr((stack.layout.secrets / "backup.password").read_text().rstrip("\n"))
+    with (
+        tempfile.TemporaryDirectory() as target,
+        client_options(user="opsctl_backup", password=password, socket=stack.socket) as (option, descriptor),
+    ):
+        words = ("mariadb-backup", option, "--backup", "--stream=mbstream", f"--target-dir={target}")
+        return run(Command(words, pass_fds=(descriptor,)), timeout_s=120, check=False)
 
 
 def files_that_hold(directory: Path, text: str) -> list[str]:
@@ -122,8 +119,8 @@ def test_content_is_laid_out_as_debian_does(made: DemoStack) -> None:
 
 def test_the_server_runs_on_its_own_configuration(made: DemoStack) -> None:
     variables = dict(rows(made, "SHOW GLOBAL VARIABLES"))
-    assert variables["datadir"] == "/var/lib/mysql/"
-    assert variables["file_key_management_filename"] == "/etc/mysql/encryption/keyfile.enc"
+    assert variables["datadir"] == f"{made.layout.at('/var/lib/mysql')}/"
+    assert variables["file_key_management_filename"] == str(made.layout.at("/etc/mysql/encryption/keyfile.enc"))
     assert variables["innodb_encrypt_tables"] == "FORCE"
     for name in ("innodb_encrypt_log", "innodb_encrypt_temporary_tables", "aria_encrypt_tables", "encrypt_binlog"):
         assert variables[name] == "ON", name
