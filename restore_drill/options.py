@@ -37,12 +37,15 @@ PLUGIN_DIR = Path("/usr/lib/mysql/plugin")
 class Geometry:
     """How the files of a backup are laid out: InnoDB options by name, and the cipher of file_key_management."""
 
-    innodb: tuple[tuple[str, str], ...]
-    cipher: str
+    innodb: tuple[tuple[str, str], ...] = ()
+    cipher: str = _CIPHERS[0]
 
     def words(self) -> list[str]:
         """The options as words of a command line."""
         return [f"--{name.replace('_', '-')}={value}" for name, value in self.innodb]
+
+
+PLAIN = Geometry()
 
 
 def parse_geometry(text: str) -> Geometry:

@@ -3,9 +3,8 @@
 import contextlib
 import os
 import secrets
-import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +16,7 @@ from pydantic import SecretStr
 from opsctl.core.errors import OpsError, UnreachableError
 from opsctl.core.process import Child, command, describe_status, kill, spawn
 from opsctl.core.sandbox import Mount, give_to_sandbox, sandboxed
+from restore_drill.hostile import new_file, read_tail
 
 # Where things lie inside the sandbox.
 DATA = Path("/restored/data")
@@ -28,7 +28,6 @@ SOCKET = "db.sock"
 START_TIMEOUT_S = 300.0
 STOP_TIMEOUT_S = 300.0
 POLL_S = 0.02
-_LOG_TAIL = 16384
 
 
 @dataclass(frozen=True)
@@ -216,10 +215,10 @@ class ScratchServer:
         for directory in (run, run / "tmp", run / "relay"):
             directory.mkdir(mode=0o700, exist_ok=True)
         (run / SOCKET).unlink(missing_ok=True)
-        with _new_file(run / "init.sql") as file:
+        with new_file(run / "init.sql") as file:
             file.write(self._init_sql())
         give_to_sandbox(run)
-        with _new_file(run / "output.log") as output:
+        with new_file(run / "output.log") as output:
             self._child = spawn(
                 sandboxed(command(*self._words), self._place.mounts()), stdin=None, stdout=output, stderr=output
             )
@@ -264,27 +263,3 @@ class ScratchServer:
         if child is not None:
             kill(child)
             child.wait()
-
-
-def read_tail(path: Path, limit: int = _LOG_TAIL) -> str:
-    """The end of a file that sandboxed programs may have written: no link is followed, no control character kept."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return ""
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            return ""
-        file.seek(max(0, found.st_size - limit))
-        text = file.read(limit).decode(errors="replace")
-    return "".join(char for char in text if char.isprintable() or char == "\n")
-
-
-@contextlib.contextmanager
-def _new_file(path: Path) -> Iterator[Any]:
-    """Write a file anew: whatever lay there, a link above all, is unlinked first."""
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        yield file

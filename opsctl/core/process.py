@@ -27,18 +27,22 @@ BASE_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 @dataclass(frozen=True)
 class Command:
-    """A program to run: `argv`, extra environment, inherited descriptors, and the exit statuses that mean success."""
+    """A program to run: `argv`, extra environment, inherited descriptors, and the exit statuses that mean success.
+
+    `shown`: the words that a person sees, when `argv` begins with those of a wrapper.
+    """
 
     argv: tuple[Word, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: Path | None = None
     pass_fds: tuple[int, ...] = ()
     ok: frozenset[int] = frozenset({0})
+    shown: tuple[Word, ...] | None = None
 
     @property
     def program(self) -> str:
         """The name of the program, without its directory."""
-        return Path(str(self.argv[0])).name
+        return Path(str((self.shown or self.argv)[0])).name
 
     def plain(self) -> list[str]:
         """The words as the kernel gets them."""
@@ -46,11 +50,12 @@ class Command:
 
     def masked(self) -> str:
         """The words as a person may see them."""
-        return " ".join("********" if isinstance(word, SecretStr) else word for word in self.argv)
+        return " ".join("********" if isinstance(word, SecretStr) else word for word in self.shown or self.argv)
 
     def prefixed(self, words: Sequence[Word], *, pass_fds: tuple[int, ...] = ()) -> "Command":
-        """Return the same command behind a wrapper such as `setpriv …` or `bwrap …`."""
-        return replace(self, argv=(*words, *self.argv), pass_fds=(*self.pass_fds, *pass_fds))
+        """Return the same command behind a wrapper such as `setpriv …` or `bwrap …`; errors still name the command."""
+        argv, shown = (*words, *self.argv), self.shown or self.argv
+        return replace(self, argv=argv, shown=shown, pass_fds=(*self.pass_fds, *pass_fds))
 
 
 def command(*words: Word | Path, ok: frozenset[int] = frozenset({0}), **env: str) -> Command:
@@ -101,7 +106,7 @@ def describe_status(status: int) -> str:
 
 def not_found(cmd: Command) -> OpsError:
     """The error for a program that is not installed."""
-    return OpsError(f"{cmd.program} is not installed", where=cmd.masked(), hint="run: opsctl doctor")
+    return OpsError(f"{Path(cmd.plain()[0]).name} is not installed", where=cmd.masked(), hint="run: opsctl doctor")
 
 
 def run(cmd: Command, *, timeout_s: float, stdin: bytes | None = None, check: bool = True) -> Completed:

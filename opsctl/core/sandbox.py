@@ -7,17 +7,18 @@ the restored trees are bound at their original paths, and only named directories
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from opsctl.core.process import Command, Word
 
 # Numeric, so that no account has to exist; next to systemd's DynamicUser range (61184-65519), outside of Debian's.
 SANDBOX_UID = 65530
 
-_PROGRAMS = ("/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib64", "/usr/libexec")
-_DATA = (
+PROGRAMS = ("/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib64", "/usr/libexec")
+DATA = (
     "/usr/share/mysql",
     "/usr/share/mariadb",
     "/usr/share/php",
@@ -30,7 +31,14 @@ _DATA = (
     "/etc/localtime",
     "/etc/php",
 )
-_LINKS = (("usr/bin", "/bin"), ("usr/sbin", "/sbin"), ("usr/lib", "/lib"), ("usr/lib64", "/lib64"))
+_LINKS = {
+    "/bin": "usr/bin",
+    "/sbin": "usr/sbin",
+    "/lib": "usr/lib",
+    "/lib64": "usr/lib64",
+    "/dev/fd": "/proc/self/fd",
+}
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
 
 @dataclass(frozen=True)
@@ -70,25 +78,36 @@ def give_to_sandbox(path: Path) -> None:
             os.chown(os.path.join(folder, name), uid, gid, follow_symlinks=False)
 
 
-def sandboxed(cmd: Command, mounts: Sequence[Mount]) -> Command:
-    """Return the command wrapped so that it sees nothing but the system's programs and `mounts`, in their order.
+def sandboxed(
+    cmd: Command,
+    mounts: Sequence[Mount],
+    *,
+    links: Mapping[str, str] = MappingProxyType({}),
+    capabilities: Sequence[str] = (),
+) -> Command:
+    """Return the command wrapped so that it sees nothing but the system's programs, `links` and `mounts`, in order.
 
-    It dies with the process that starts it. A signal reaches only the wrapper, which takes the program down hard: end
-    a server through its own protocol.
+    `links` are symbolic links to make: where, and to what, relative. `capabilities` hold inside the sandbox's own user
+    and network namespace only. It dies with the process that starts it. A signal reaches only the wrapper, which takes
+    the program down hard: end a server through its own protocol.
     """
-    return cmd.prefixed((*unprivileged_words(), *bwrap_words(mounts)))
+    return cmd.prefixed((*unprivileged_words(), *bwrap_words(mounts, links=links, capabilities=capabilities)))
 
 
-def bwrap_words(mounts: Sequence[Mount]) -> tuple[Word, ...]:
+def bwrap_words(
+    mounts: Sequence[Mount],
+    *,
+    links: Mapping[str, str] = MappingProxyType({}),
+    capabilities: Sequence[str] = (),
+) -> tuple[Word, ...]:
     """Build the words of bubblewrap."""
     words: list[Word] = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
-    for path in _PROGRAMS:
-        words += ["--ro-bind-try", path, path]
-    for path in _DATA:
-        words += ["--ro-bind-try", path, path]
-    for target, link in _LINKS:
-        words += ["--symlink", target, link]
-    words += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--dir", "/run", "--dir", "/var/log"]  # noqa: S108
+    words += [word for capability in capabilities for word in ("--cap-add", capability)]
+    words += [word for path in (*PROGRAMS, *DATA) for word in ("--ro-bind-try", path, path)]
+    words += [word for link, target in {**_LINKS, **links}.items() for word in ("--symlink", target, link)]
+    # Not --dev: for it bubblewrap nests a second user namespace, in which capabilities are worth nothing.
+    words += [word for path in _DEVICES for word in ("--dev-bind", path, path)]
+    words += ["--proc", "/proc", "--tmpfs", "/tmp", "--dir", "/run", "--dir", "/var/log"]  # noqa: S108
     for mount in mounts:
         words += ["--bind" if mount.writable else "--ro-bind", str(mount.source), str(mount.target)]
     return (*words, "--")

@@ -1,0 +1,112 @@
+"""Scratch directories: locked for as long as their process lives, and removed with it or by the next run.
+
+A directory `NAME` belongs to the process that holds flock(2) on `NAME.lock` beside it. A lock that can be taken is a
+dead run's: its directory is removed. So SIGKILL leaves nothing for longer than until the next run.
+"""
+
+import contextlib
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from opsctl.core.errors import OpsError
+from opsctl.core.sandbox import sandbox_owner
+from restore_drill.paths import ScratchPaths
+
+PREFIX = "opsctl-"
+LOCK = ".lock"
+
+
+@contextlib.contextmanager
+def workspace(parent: Path, *, prefix: str = PREFIX) -> Iterator[ScratchPaths]:
+    """Make an empty scratch directory below `parent`, and remove it, whatever happens in the block.
+
+    Its parts exist and belong to the sandbox's user; nobody else but root gets in. What killed runs left below `parent`
+    under the same prefix is removed first. Raises OpsError when `parent` cannot be used.
+    """
+    remove_dead(parent, prefix=prefix)
+    name = f"{prefix}{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        lock = _create_lock(parent / f"{name}{LOCK}")
+    except OSError as error:
+        raise OpsError(
+            f"no scratch directory can be made here: {error.strerror}", where=str(parent), hint="drill.scratch_dir"
+        ) from error
+    try:
+        yield _lay_out(parent / name)
+    finally:
+        remove_tree(parent / name)
+        _drop_lock(parent / f"{name}{LOCK}", lock)
+
+
+def remove_dead(parent: Path, *, prefix: str = PREFIX) -> int:
+    """Remove scratch directories whose process is gone; return how many. Others' files are left alone."""
+    removed = 0
+    for path in sorted(parent.glob(f"{prefix}*{LOCK}")):
+        lock = _take_lock(path)
+        if lock is None:
+            continue
+        remove_tree(path.with_name(path.name.removesuffix(LOCK)))
+        _drop_lock(path, lock)
+        removed += 1
+    return removed
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a directory with whatever restored files lie in it: no link is followed, no mode is in the way."""
+    if os.geteuid() != 0:
+        for folder, directories, _ in os.walk(path):
+            for name in directories:
+                if not os.path.islink(os.path.join(folder, name)):
+                    os.chmod(os.path.join(folder, name), 0o700)
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(path)
+
+
+def _lay_out(root: Path) -> ScratchPaths:
+    paths = ScratchPaths(root)
+    for path in (root, paths.data, paths.tree, paths.keys, paths.state, paths.lists, paths.logs, paths.run):
+        path.mkdir(mode=0o700)
+        os.chown(path, *sandbox_owner())
+    return paths
+
+
+def _create_lock(path: Path) -> int:
+    while True:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _is_still(path, lock):  # else another run took it for a dead one's, between these two lines
+            return lock
+        os.close(lock)
+
+
+def _take_lock(path: Path) -> int | None:
+    """Lock a dead run's file; None when it lives, or is not ours."""
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        if os.fstat(lock).st_uid == os.geteuid():
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_still(path, lock):
+                return lock
+    except BlockingIOError:
+        pass
+    os.close(lock)
+    return None
+
+
+def _is_still(path: Path, lock: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(follow_symlinks=False), os.fstat(lock))
+    except FileNotFoundError:
+        return False
+
+
+def _drop_lock(path: Path, lock: int) -> None:
+    path.unlink(missing_ok=True)
+    os.close(lock)
