@@ -31,6 +31,7 @@ DATA = (
     "/etc/localtime",
     "/etc/php",
 )
+_ALL_BUT_USERS = ("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try")
 _LINKS = {
     "/bin": "usr/bin",
     "/sbin": "usr/sbin",
@@ -94,14 +95,24 @@ def sandboxed(
     return cmd.prefixed((*unprivileged_words(), *bwrap_words(mounts, links=links, capabilities=capabilities)))
 
 
+def sandboxed_as_root(cmd: Command, mounts: Sequence[Mount], capabilities: Sequence[str]) -> Command:
+    """Return the command wrapped likewise, but as root with only these capabilities: for giving files their owners.
+
+    There is no user namespace, in which those owners would not exist; the file system, processes and network that it
+    sees are those of the sandbox. We have to be root.
+    """
+    return cmd.prefixed(bwrap_words(mounts, namespaces=_ALL_BUT_USERS, capabilities=capabilities))
+
+
 def bwrap_words(
     mounts: Sequence[Mount],
     *,
+    namespaces: Sequence[str] = ("--unshare-all",),
     links: Mapping[str, str] = MappingProxyType({}),
     capabilities: Sequence[str] = (),
 ) -> tuple[Word, ...]:
     """Build the words of bubblewrap."""
-    words: list[Word] = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    words: list[Word] = ["bwrap", *namespaces, "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
     words += [word for capability in capabilities for word in ("--cap-add", capability)]
     words += [word for path in (*PROGRAMS, *DATA) for word in ("--ro-bind-try", path, path)]
     words += [word for link, target in {**_LINKS, **links}.items() for word in ("--symlink", target, link)]
