@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from opsctl.core.process import Command, Word
+from opsctl.core.process import Command
 from opsctl.core.sandbox import Mount, bwrap_words
 
 DATA = Path(__file__).parent / "data"
@@ -84,13 +84,10 @@ def _below(path: Path) -> Iterator[Path]:
 def on_host(layout: Layout, cmd: Command, *, low_ports: bool = False) -> Command:
     """Return the command wrapped so that it runs as the customer's user and sees the host at its original paths.
 
-    With `low_ports` it may listen on ports below 1024 of the sandbox's own loopback. Unlike a drill's sandbox it may
-    outlive opsctl: `demo --keep` leaves the server running.
+    With `low_ports` it may listen on ports below 1024 of the sandbox's own loopback.
     """
-    words = [word for word in bwrap_words(_mounts(layout)) if word != "--die-with-parent"]
-    if low_ports:
-        words = _with_low_ports(words)
-    return as_customer(cmd.prefixed(words))
+    capabilities = ("CAP_NET_BIND_SERVICE",) if low_ports else ()
+    return as_customer(cmd.prefixed(bwrap_words(_mounts(layout), capabilities=capabilities)))
 
 
 def as_customer(cmd: Command) -> Command:
@@ -100,20 +97,6 @@ def as_customer(cmd: Command) -> Command:
     return cmd.prefixed(
         ("setpriv", f"--reuid={CUSTOMER_UID}", f"--regid={CUSTOMER_UID}", "--clear-groups", "--no-new-privs")
     )
-
-
-def _with_low_ports(words: list[Word]) -> list[Word]:
-    """Grant CAP_NET_BIND_SERVICE, and bind devices one by one.
-
-    With `--dev` bubblewrap puts the program into a second user namespace, which does not own the network namespace, and
-    the capability is worth nothing there.
-    """
-    before, after = words.index("--cap-drop"), words.index("--dev")
-    devices: list[Word] = ["--symlink", "/proc/self/fd", "/dev/fd"]
-    for name in ("null", "zero", "random", "urandom"):
-        devices += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
-    capability = ["--cap-add", "CAP_NET_BIND_SERVICE"]
-    return [*words[: before + 2], *capability, *words[before + 2 : after], *devices, *words[after + 2 :]]
 
 
 def _mounts(layout: Layout) -> list[Mount]:

@@ -114,3 +114,21 @@ def test_it_dies_with_the_process_that_started_it() -> None:
     ended, _, _ = select.select([watched], [], [], 20)
     os.close(watched)
     assert ended
+
+
+def test_a_capability_is_one_only_inside() -> None:
+    listen = r"php -r \"echo @stream_socket_server('tcp://127.0.0.1:80', \$no, \$why) ? 'listens' : \$why;\""
+    listen = listen.replace('\\"', '"')
+    granted = sandboxed(command("sh", "-c", listen), (), capabilities=("CAP_NET_BIND_SERVICE",))
+    assert run(granted, timeout_s=20).text() == "listens"
+    assert said(listen) == "Permission denied"
+    chown = sandboxed(command("sh", "-c", "chown 0 /tmp 2>&1"), (), capabilities=("CAP_CHOWN",))
+    assert run(chown, timeout_s=20, check=False).status != 0
+
+
+def test_links_are_made_as_they_are_asked_for(place: Path) -> None:
+    (place / "x").write_text("through a link")
+    cmd = sandboxed(
+        command("cat", "/var/run/x"), (Mount(place, Path("/run/there")),), links={"/var/run": "../run/there"}
+    )
+    assert run(cmd, timeout_s=20).text() == "through a link"
