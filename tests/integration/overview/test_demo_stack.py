@@ -42,28 +42,14 @@ echo json_encode([
 
 
 @pytest.fixture(scope="module")
-def made() -> Iterator[DemoStack]:
-    """One customer for the tests that only look; running."""
-    directory = Path(tempfile.mkdtemp(prefix="o-"))
-    steps: list[str] = []
-    stack = DemoStack.create(directory, size=size.SMALL, progress=steps.append)
-    assert len(steps) == 4
-    yield stack
-    stack.remove()
-
-
-@pytest.fixture
-def own(made: DemoStack) -> Iterator[DemoStack]:
-    """A running copy, for a test that changes things."""
-    directory = Path(tempfile.mkdtemp(prefix="o-")) / "c"
-    directory.parent.chmod(0o711)
-    made.stop()
-    copy = made.copy_to(directory)
-    made.start()
-    copy.start()
-    yield copy
-    copy.remove()
-    directory.parent.rmdir()
+def made(stopped_demo: DemoStack) -> Iterator[DemoStack]:
+    """One running copy for the tests that only look."""
+    with tempfile.TemporaryDirectory(prefix="o-", dir="/tmp") as directory:
+        Path(directory).chmod(0o711)
+        copy = stopped_demo.copy_to(Path(directory) / "c")
+        copy.start()
+        yield copy
+        copy.remove()
 
 
 def rows(stack: DemoStack, statement: str) -> list[tuple[Any, ...]]:
@@ -139,13 +125,13 @@ def test_every_innodb_table_is_encrypted_with_one_of_three_keys(made: DemoStack)
     assert sum(count for _, _, count in found) == made.facts().tables - 2  # one MyISAM, one Aria
 
 
-def test_nothing_encrypted_can_be_read_on_disk(own: DemoStack) -> None:
-    with own.connect() as connection, connection.cursor() as cursor:
+def test_nothing_encrypted_can_be_read_on_disk(demo: DemoStack) -> None:
+    with demo.connect() as connection, connection.cursor() as cursor:
         cursor.execute("INSERT INTO crm.tblsearch_cache VALUES ('Aria sentinel of Sangli', 1)")
         cursor.execute("INSERT INTO crm.tblsessions VALUES ('MyISAM sentinel of Satara', '', 0, '')")
-    assert rows(own, f"SELECT id FROM crm.tblleads WHERE company = '{crm.SENTINEL}'") == [(1,)]
-    own.stop()
-    datadir = own.layout.at("/var/lib/mysql")
+    assert rows(demo, f"SELECT id FROM crm.tblleads WHERE company = '{crm.SENTINEL}'") == [(1,)]
+    demo.stop()
+    datadir = demo.layout.at("/var/lib/mysql")
     assert files_that_hold(datadir, crm.SENTINEL) == []
     # Aria's tables are encrypted; its log, as 10.11 writes it, is not.
     assert files_that_hold(datadir, "Aria sentinel of Sangli") == ["aria_log.00000001"]
@@ -168,20 +154,20 @@ def test_nginx_accepts_the_three_sites_at_their_original_paths(made: DemoStack) 
     assert {name for group in names for name in group.split()} == set(made.facts().server_names)
 
 
-def test_nginx_refuses_the_sites_when_a_certificate_is_missing(own: DemoStack) -> None:
-    own.layout.at("/etc/letsencrypt/archive/blog.example/fullchain1.pem").unlink()
-    found = run(on_host(own.layout, command("nginx", "-t"), low_ports=True), timeout_s=60, check=False)
+def test_nginx_refuses_the_sites_when_a_certificate_is_missing(demo: DemoStack) -> None:
+    demo.layout.at("/etc/letsencrypt/archive/blog.example/fullchain1.pem").unlink()
+    found = run(on_host(demo.layout, command("nginx", "-t"), low_ports=True), timeout_s=60, check=False)
     assert found.status == 1
     assert "live/blog.example/fullchain.pem" in found.stderr
 
 
-def test_the_crm_column_decrypts_with_the_sites_key_and_with_no_other(own: DemoStack) -> None:
-    stored = rows(own, crm.KNOWN_VALUE_QUERY)[0][0]
+def test_the_crm_column_decrypts_with_the_sites_key_and_with_no_other(demo: DemoStack) -> None:
+    stored = rows(demo, crm.KNOWN_VALUE_QUERY)[0][0]
     assert re.fullmatch(r"[0-9a-f]{128}[A-Za-z0-9+/]+=*", stored)
-    assert crm.decrypt_accounts(own.layout, [1, 2]) == {1: crm.KNOWN_VALUE, 2: "IN00OPSC0000000002"}
-    config = own.layout.at(crm.CONFIG)
+    assert crm.decrypt_accounts(demo.layout, [1, 2]) == {1: crm.KNOWN_VALUE, 2: "IN00OPSC0000000002"}
+    config = demo.layout.at(crm.CONFIG)
     config.write_text(re.sub(r"(APP_ENC_KEY', ')[0-9a-f]{32}", r"\g<1>" + 32 * "0", config.read_text()))
-    assert crm.decrypt_accounts(own.layout, [1]) == {1: None}
+    assert crm.decrypt_accounts(demo.layout, [1]) == {1: None}
 
 
 def test_the_backup_account_suffices_for_a_backup_and_reads_no_row(made: DemoStack) -> None:
@@ -195,8 +181,8 @@ def test_the_backup_account_suffices_for_a_backup_and_reads_no_row(made: DemoSta
             cursor.execute("SELECT * FROM crm.tblleads")
 
 
-def test_the_ship_account_writes_the_heartbeat_and_nothing_else(own: DemoStack) -> None:
-    with account(own, "ship") as connection, connection.cursor() as cursor:
+def test_the_ship_account_writes_the_heartbeat_and_nothing_else(demo: DemoStack) -> None:
+    with account(demo, "ship") as connection, connection.cursor() as cursor:
         beat = "INSERT INTO opsctl.heartbeat VALUES (1, UTC_TIMESTAMP(6)) ON DUPLICATE KEY UPDATE at = VALUES(at)"
         cursor.execute(beat)
         cursor.execute(beat)
@@ -218,32 +204,32 @@ def test_secrets_can_be_read_by_their_owner_only(made: DemoStack) -> None:
         assert config.stat().st_mode & 0o007 == 0
 
 
-def test_later_work_changes_posts_uploads_cards_and_a_table(own: DemoStack) -> None:
-    before = own.facts()
-    own.write_more(7)
-    own.write_more(7)
-    after = own.facts()
+def test_later_work_changes_posts_uploads_cards_and_a_table(demo: DemoStack) -> None:
+    before = demo.facts()
+    demo.write_more(7)
+    demo.write_more(7)
+    after = demo.facts()
     assert (after.posts - before.posts, after.attachments - before.attachments) == (14, 2)
     assert (after.leads - before.leads, after.calls - before.calls) == (14, 14)
     assert after.uploads == before.uploads + 10
     assert after.stage_changes == before.stage_changes + 50
-    assert rows(own, "SHOW COLUMNS FROM crm.tblcalls LIKE 'follow_up_on'")
-    assert crm.decrypt_accounts(own.layout, [after.leads])[after.leads] is not None
+    assert rows(demo, "SHOW COLUMNS FROM crm.tblcalls LIKE 'follow_up_on'")
+    assert crm.decrypt_accounts(demo.layout, [after.leads])[after.leads] is not None
 
 
-def test_a_power_cut_loses_nothing_that_was_committed(own: DemoStack) -> None:
-    before = own.facts()
-    own.kill()
-    own.start()
-    assert own.facts() == before
+def test_a_power_cut_loses_nothing_that_was_committed(demo: DemoStack) -> None:
+    before = demo.facts()
+    demo.kill()
+    demo.start()
+    assert demo.facts() == before
 
 
-def test_a_stack_is_taken_up_again_by_its_directory(own: DemoStack) -> None:
-    again = DemoStack.open(own.layout.directory)
-    assert again.facts() == own.facts()
+def test_a_stack_is_taken_up_again_by_its_directory(demo: DemoStack) -> None:
+    again = DemoStack.open(demo.layout.directory)
+    assert again.facts() == demo.facts()
     again.stop()
     again.stop()
-    assert not database.is_running(own.layout)
+    assert not database.is_running(demo.layout)
     again.start()
     assert again.facts().posts == size.SMALL.posts + 1
 
