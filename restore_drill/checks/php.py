@@ -1,0 +1,57 @@
+"""Runs the checks' PHP programs in the sandbox."""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from opsctl.core.process import Completed, command, run
+from opsctl.core.sandbox import Mount
+from restore_drill.checks.view import NO_FILES, in_view
+from restore_drill.paths import ScratchPaths
+
+PROGRAMS = Path(__file__).parent.parent / "php"
+TIMEOUT_S = 120.0
+
+# Where the programs lie in the sandbox.
+ROOM = Path("/run/opsctl")
+
+_OPTIONS = {
+    "display_errors": "stderr",
+    "log_errors": "0",
+    "error_reporting": "E_ALL",
+    "auto_prepend_file": "",
+    "auto_append_file": "",
+    "zend.exception_ignore_args": "1",
+    "memory_limit": "512M",
+    "mysqli.default_socket": "/run/mysqld/mysqld.sock",
+}
+
+
+def program(paths: ScratchPaths, name: str) -> Path:
+    """Put a program where the sandbox's user can read it; the installed one may lie in somebody's home."""
+    directory = paths.root / "php"
+    directory.mkdir(exist_ok=True)
+    directory.chmod(0o755)
+    copy = directory / name
+    shutil.copyfile(PROGRAMS / name, copy)
+    copy.chmod(0o644)
+    return copy
+
+
+def run_php(
+    paths: ScratchPaths,
+    name: str,
+    wanted: Mapping[str, object],
+    *,
+    view: Sequence[str] = NO_FILES,
+    mounts: Sequence[Mount] = (),
+) -> Completed:
+    """Run a program with `wanted` as JSON on its standard input; return how it ended, whatever its exit status.
+
+    Raises CommandFailedError when it takes longer than `TIMEOUT_S` seconds, OpsError without php.
+    """
+    options = [word for option, value in _OPTIONS.items() for word in ("-d", f"{option}={value}")]
+    cmd = command("php", *options, "-f", ROOM / name)
+    mounted = [*mounts, Mount(program(paths, name), ROOM / name)]
+    return run(in_view(cmd, view, mounts=mounted), timeout_s=TIMEOUT_S, stdin=json.dumps(wanted).encode(), check=False)

@@ -1,0 +1,62 @@
+"""What a check gathers while it looks, and the result that this comes to."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from opsctl.core.result import Outcome, Result
+
+SHOWN = 5
+
+
+class Named(Protocol):
+    """What a result is named after."""
+
+    id: str
+    title: str
+
+
+@dataclass
+class Tally:
+    """`problems`: what is wrong; `unjudged`: what could not be looked at; both as sentences for a person.
+
+    One problem makes the check fail, whatever else could not be looked at; without any, something that could not be
+    looked at makes it "could not run", never a pass.
+    """
+
+    expected: str
+    problems: list[str] = field(default_factory=list)
+    unjudged: list[str] = field(default_factory=list)
+    figures: dict[str, JsonValue] = field(default_factory=dict)
+    hint: str | None = None
+
+    def problem(self, text: str, *, hint: str | None = None) -> None:
+        """Note what is wrong; the first hint given is the one shown."""
+        self.problems.append(text)
+        self.hint = self.hint or hint
+
+    def result(self, check: Named, good: str) -> Result:
+        """The check's result; `good` is what was found when nothing is wrong."""
+        outcome, found = Outcome.PASSED, good
+        if self.problems:
+            outcome, found = Outcome.FAILED, sentence(self.problems)
+        elif self.unjudged:
+            outcome, found = Outcome.COULD_NOT_RUN, sentence(self.unjudged)
+        return Result(
+            id=check.id,
+            title=check.title,
+            outcome=outcome,
+            expected=self.expected,
+            found=found,
+            figures=self.figures,
+            hint=None if outcome is Outcome.PASSED else self.hint,
+        )
+
+
+def sentence(parts: Iterable[str]) -> str:
+    """Join sentences; beyond the first few only their number is said."""
+    listed = list(parts)
+    more = f"; and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+    return "; ".join(listed[:SHOWN]) + more
