@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from backup.binlog.account import lacks, refused, ship_password
-from opsctl.core.errors import ExitCode, OpsError, SettingsError, UnreachableError
+from backup.binlog.account import lacks, refused
+from opsctl.core.errors import ExitCode, IntegrityError, OpsError, SettingsError, UnreachableError
+from opsctl.core.mariadb.connect import read_password
 from opsctl.core.process import Command, CommandFailedError, client_options, command, run
 from opsctl.stack.settings import DatabaseSection
 
@@ -13,9 +14,17 @@ _MISSING_PRIVILEGE = re.compile(r"Access denied; you need \(at least one of\) th
 _DENIED = re.compile(r"Access denied for user.*")
 _NO_FILE = "Could not find first log file name"
 _NO_LOG = "Binary log is not open"
+_DAMAGED = (
+    *("truncated in the middle of event", "did not pass crc check", "bogus data in log event"),
+    *("event decryption failure", "I/O error reading log event"),
+)
 _NO_SERVER = ("Can't connect", "Lost connection", "Too many connections", "Server shutdown in progress")
 _LOOK = "is it running? run: opsctl doctor"
 _HUNG = "is it hung? see its error log and SHOW PROCESSLIST; binlog.timeout_s is the limit"
+
+
+class DamagedBinlogError(IntegrityError):
+    """The server itself cannot read a binary log to its end: it was cut by a crash, changed, or lost its key."""
 
 
 class BinlogGoneError(OpsError):
@@ -41,9 +50,10 @@ def fetch_raw(database: DatabaseSection, names: Sequence[str], directory: Path, 
     A file arrives with the size and offsets it has on the server, without its encryption and without the in-use mark;
     the newest, which the server is writing, arrives as far as it was written. The directory is the caller's: see
     `private_space`. Raises AuthError, UnreachableError (also after `timeout_s` seconds), BinlogGoneError,
-    SettingsError (no binary log), CommandFailedError.
+    DamagedBinlogError, SettingsError (no binary log), CommandFailedError.
     """
-    with client_options(user=database.ship_user, password=ship_password(database), socket=database.socket) as (
+    password = read_password(database.ship_password_file, database.ship_user)
+    with client_options(user=database.ship_user, password=password, socket=database.socket) as (
         options,
         descriptor,
     ):
@@ -66,6 +76,8 @@ def _explain(error: CommandFailedError, database: DatabaseSection, names: Sequen
         explained = BinlogGoneError(f"the server no longer has all of {files}", where=where)
     elif _NO_LOG in said:
         explained = no_binary_log(database)
+    elif any(words in said for words in _DAMAGED):
+        explained = DamagedBinlogError(f"the server cannot read {files} to its end: {said}", where=where)
     elif any(words in said for words in _NO_SERVER):
         explained = UnreachableError(f"the database server cannot be reached: {said}", where=where, hint=_LOOK)
     elif done.status < 0 and done.duration_s >= timeout_s:

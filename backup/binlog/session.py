@@ -1,0 +1,146 @@
+"""What shipping asks of the server: who it is, its binary logs, a flush, a heartbeat."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pymysql
+from pymysql.constants import ER
+
+from backup.binlog.account import lacks
+from backup.binlog.fetch import no_binary_log
+from opsctl.core.errors import OpsError, SettingsError
+from opsctl.core.mariadb.connect import Connection, connected, read_password, rows
+from opsctl.core.mariadb.gtid import Gtid
+from opsctl.stack.settings import DatabaseSection
+
+STATEMENT_TIMEOUT_S = 60.0
+
+_NO_TABLE = {ER.NO_SUCH_TABLE, ER.BAD_DB_ERROR}
+_NO_RIGHT_TO_TABLE = {ER.TABLEACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR}
+
+
+@dataclass(frozen=True)
+class BinlogFile:
+    """A binary log as the server lists it: its name and its size in bytes."""
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The server's binary logs in their order; it is writing the last one, all others are closed."""
+
+    server_id: int
+    files: tuple[BinlogFile, ...]
+
+    @property
+    def server(self) -> str:
+        """The server's name in a repository."""
+        return f"s{self.server_id}"
+
+    @property
+    def closed(self) -> tuple[BinlogFile, ...]:
+        """Those that the server will not write to any more."""
+        return self.files[:-1]
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """A time (UTC) written into the database, and the transaction that wrote it."""
+
+    at: datetime
+    gtid: Gtid
+
+
+class Session:
+    """A connection as `database.ship_user`."""
+
+    def __init__(self, database: DatabaseSection, connection: Connection) -> None:
+        self._database = database
+        self._connection = connection
+
+    def listing(self) -> Listing:
+        """List the binary logs. Raises SettingsError when the server writes none."""
+        server_id, writes = self._rows("SELECT @@server_id, @@log_bin")[0]
+        if not writes:
+            raise no_binary_log(self._database)
+        rows = self._rows("SHOW BINARY LOGS", privilege="BINLOG MONITOR")
+        return Listing(server_id, tuple(BinlogFile(name, size) for name, size, *_ in rows))
+
+    def flush(self) -> None:
+        """Close the current binary log and begin another."""
+        self._rows("FLUSH BINARY LOGS", privilege="RELOAD")
+
+    def heartbeat(self, at: datetime) -> Heartbeat:
+        """Write `at` (UTC) into the one row of the heartbeat table. Raises SettingsError when no binary log gets it."""
+        table = quoted_table(self._database)
+        self._rows(
+            f"INSERT INTO {table} (id, at) VALUES (1, %s) ON DUPLICATE KEY UPDATE at = VALUES(at)",  # noqa: S608 - quoted
+            at.strftime("%Y-%m-%d %H:%M:%S.%f"),
+        )
+        written = str(self._rows("SELECT @@last_gtid")[0][0])
+        if not written:
+            raise SettingsError(
+                "the heartbeat was written, but into no binary log",
+                where=self._where,
+                hint="see binlog_do_db and binlog_ignore_db in the server's configuration: what they leave out cannot "
+                "be restored",
+            )
+        return Heartbeat(at, Gtid.parse(written))
+
+    @property
+    def _where(self) -> str:
+        return str(self._database.socket)
+
+    def _rows(self, statement: str, *values: str, privilege: str = "") -> tuple[tuple[Any, ...], ...]:
+        try:
+            return rows(self._connection, statement, *values)
+        except pymysql.MySQLError as error:
+            explained = self._explain(error.args[0], str(error.args[-1]), privilege)
+            if explained is None:
+                raise
+            raise explained from error
+
+    def _explain(self, number: int, said: str, privilege: str) -> OpsError | None:
+        """The error for what is missing on the server; None for what has nothing to do with shipping."""
+        table = quoted_table(self._database)
+        if number == ER.SPECIFIC_ACCESS_DENIED_ERROR:
+            return lacks(self._database, privilege, said)
+        if number in _NO_RIGHT_TO_TABLE:
+            return lacks(self._database, "SELECT, INSERT, UPDATE", said, on=table)
+        if number in _NO_TABLE:
+            return SettingsError(
+                f"there is no heartbeat table: {said}",
+                where=self._where,
+                hint=f"as the database's root: CREATE DATABASE IF NOT EXISTS {table.split('.')[0]}; CREATE TABLE "
+                f"{table} (id TINYINT NOT NULL PRIMARY KEY, at DATETIME(6) NOT NULL) ENGINE=InnoDB",
+            )
+        return None
+
+
+@contextlib.contextmanager
+def session(database: DatabaseSection, *, timeout_s: float) -> Iterator[Session]:
+    """Connect as `database.ship_user`. No statement may take longer than a minute, or than `timeout_s` if that is less.
+
+    Raises AuthError, UnreachableError, and OpsError for whatever else the server refuses.
+    """
+    password = read_password(database.ship_password_file, database.ship_user)
+    limit = min(timeout_s, STATEMENT_TIMEOUT_S)
+    with connected(database.socket, user=database.ship_user, password=password, timeout_s=limit) as connection:
+        yield Session(database, connection)
+
+
+def quoted_table(database: DatabaseSection) -> str:
+    """The heartbeat table's name for use in SQL. Raises SettingsError when it names no database."""
+    parts = database.heartbeat_table.split(".")
+    if len(parts) != 2 or not all(parts):
+        raise SettingsError(
+            f"'{database.heartbeat_table}' names no table of a database",
+            where="database.heartbeat_table",
+            hint="write it like opsctl.heartbeat",
+        )
+    return ".".join("`" + part.replace("`", "``") + "`" for part in parts)
