@@ -1,7 +1,6 @@
 """Runs the checks' PHP programs in the sandbox."""
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -30,13 +29,18 @@ _OPTIONS = {
 
 def program(paths: ScratchPaths, name: str) -> Path:
     """Put a program where the sandbox's user can read it; the installed one may lie in somebody's home."""
-    directory = paths.root / "php"
+    return write_room(paths, name, (PROGRAMS / name).read_text())
+
+
+def write_room(paths: ScratchPaths, name: str, text: str) -> Path:
+    """Write a small file that sandboxed programs may read, in a directory that they cannot write."""
+    directory = paths.root / "room"
     directory.mkdir(exist_ok=True)
     directory.chmod(0o755)
-    copy = directory / name
-    shutil.copyfile(PROGRAMS / name, copy)
-    copy.chmod(0o644)
-    return copy
+    file = directory / name
+    file.write_text(text)
+    file.chmod(0o644)
+    return file
 
 
 def run_php(

@@ -6,7 +6,7 @@ No archive is involved, so that a test of one check can break one thing and put 
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +38,7 @@ FILEKEY_FILE = "/etc/mysql/encryption/keyfile.key"
 NGINX_KEYS = tuple(f"/etc/letsencrypt/archive/{name}/privkey1.pem" for name in ("blog.example", "static.example"))
 _TABLES = "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE FROM information_schema.TABLES"
 _KINDS = {"BASE TABLE": "table", "VIEW": "view", "SYSTEM VIEW": "view", "SEQUENCE": "sequence"}
+_NGINX = (Path("/etc/nginx"), Path("/etc/letsencrypt"))
 _SEALED = Sealed(plain_size=0, plain_sha256="", cipher_size=0, cipher_sha256="")
 _ALGORITHM = "file_key_management_encryption_algorithm=AES_CTR\n"
 
@@ -138,10 +139,11 @@ def _secrets() -> tuple[str, ...]:
 
 def _manifest(stack: DemoStack) -> Manifest:
     sites = [SiteSection.model_validate(site) for site in stack_values(stack.layout)["sites"]]
+    nginx = _file_set("nginx", _NGINX)
     now = datetime.now(UTC)
     return Manifest(
         id="20260101T000000Z-full-00000000", stack="demo", kind="full", parent=None, started=now, finished=now,
-        opsctl_version="0", host="host", artefacts=(), files=tuple(_file_set(site) for site in sites),
+        opsctl_version="0", host="host", artefacts=(), files=(*(_file_set(site.name, site.paths) for site in sites), nginx),
         sites=tuple(_site(site) for site in sites),
         web_server=WebServer(
             config="/etc/nginx/nginx.conf",
@@ -159,9 +161,9 @@ def _database() -> Database:
     )  # fmt: skip
 
 
-def _file_set(site: SiteSection) -> FileSet:
+def _file_set(name: str, paths: Iterable[Path]) -> FileSet:
     return FileSet(
-        name=site.name, paths=tuple(str(path) for path in site.paths), files=0, size=0, digest="", changed=0,
+        name=name, paths=tuple(str(path) for path in paths), files=0, size=0, digest="", changed=0,
         vanished=0, uploads=None, upload_count=0,
     )  # fmt: skip
 
