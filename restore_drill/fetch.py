@@ -1,0 +1,117 @@
+"""Open a backup's archives into directories: decrypt, decompress, unpack, and hold every byte against the manifest.
+
+mbstream and tar run in the sandbox and see nothing but the directory they unpack into. In a drill everything there
+belongs to the sandbox's user. A real restore by root gives files their owners back: tar is root there, but with only
+the four capabilities that this takes, and still with nothing but its directory to write to.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from backup.codec import Sealed, unseal
+from backup.manifest import Artefact
+from opsctl.core.errors import OpsError
+from opsctl.core.pipeline import Sink, Stage
+from opsctl.core.process import Command, command, run
+from opsctl.core.sandbox import Mount, sandboxed, sandboxed_as_root
+from restore_drill.context import DrillHost
+from restore_drill.hostile import new_file
+from restore_drill.paths import ScratchPaths
+
+TARGET = Path("/restored/target")
+MBSTREAM_THREADS = 2
+MODE_TIMEOUT_S = 600.0
+
+# CHOWN: give away; DAC_OVERRIDE: write into directories given away; FOWNER, FSETID: their modes and times, set-gid too.
+OWNER_CAPABILITIES = ("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID")
+
+
+def open_artefact(
+    host: DrillHost, artefact: Artefact, paths: ScratchPaths, *, owners: bool = False, timeout_s: float
+) -> Sealed:
+    """Open one archive to its place in the scratch directory and return what it held.
+
+    The database goes to `data`, files to `tree`, keys to `keys` and to their places in `tree`, state to `state`, a list
+    to `lists/<artefact>`. With `owners`, what is in `tree` gets its owners and exact modes; we have to be root.
+    Raises IntegrityError when the archive is not what was sealed, AuthError when no identity opens it,
+    CommandFailedError when it cannot be unpacked.
+    """
+    if artefact.kind == "database":
+        _unseal(host, artefact, _in_sandbox(mbstream_command(), paths.data), timeout_s)
+    elif artefact.kind == "list":
+        with new_file(paths.lists / artefact.name) as file:
+            _unseal(host, artefact, Sink(file.write), timeout_s)
+    elif artefact.kind == "state":
+        extract(host, artefact, paths.state, timeout_s=timeout_s)
+    else:
+        if artefact.kind == "keys":
+            extract(host, artefact, paths.keys, timeout_s=timeout_s)
+        extract(host, artefact, paths.tree, owners=owners, timeout_s=timeout_s)
+    return artefact.sealed
+
+
+def extract(host: DrillHost, artefact: Artefact, target: Path, *, owners: bool = False, timeout_s: float) -> None:
+    """Unpack one tar archive into a directory; see `open_artefact`."""
+    if not owners:
+        _unseal(host, artefact, _in_sandbox(tar_command(owners=False), target), timeout_s)
+        run(_in_sandbox(command("chmod", "-R", "u+rX", TARGET), target), timeout_s=MODE_TIMEOUT_S)
+        return
+    mounts = (Mount(target, TARGET, writable=True),)
+    _unseal(host, artefact, sandboxed_as_root(tar_command(owners=True), mounts, OWNER_CAPABILITIES), timeout_s)
+
+
+def may_give_owners() -> bool:
+    """Whether this process can give files their owners."""
+    return os.geteuid() == 0
+
+
+def mbstream_command() -> Command:
+    """Build the words that unpack the database."""
+    return command("mbstream", "-x", "-C", TARGET, f"-p{MBSTREAM_THREADS}")
+
+
+def tar_command(*, owners: bool) -> Command:
+    """Build the words that unpack files: with modes and times, and with owners by number if asked to.
+
+    A link to a directory that one archive made stays a link when the next one has files below it.
+    """
+    ownership = ("--same-owner", "--numeric-owner") if owners else ("--no-same-owner",)
+    return command(
+        "tar",
+        "--extract",
+        "--file=-",
+        f"--directory={TARGET}",
+        "--same-permissions",
+        "--delay-directory-restore",
+        "--keep-directory-symlink",
+        "--warning=no-timestamp",
+        *ownership,
+    )
+
+
+def identities(host: DrillHost, kind: str) -> tuple[Path, ...]:
+    """The identity files that open an archive of a kind. Raises OpsError when none are set."""
+    keys = kind == "keys"
+    files = host.drill.keys_identity_files if keys else host.drill.identity_files
+    if not files:
+        name = "drill.keys_identity_files" if keys else "drill.identity_files"
+        raise OpsError(f"no identity is set that could open the {kind} archive", hint=f"set {name}")
+    return files
+
+
+def _in_sandbox(cmd: Command, target: Path) -> Command:
+    return sandboxed(cmd, (Mount(target, TARGET, writable=True),))
+
+
+def _unseal(host: DrillHost, artefact: Artefact, consumer: Stage, timeout_s: float) -> None:
+    advance: Callable[[int], None] = host.progress.advance
+    unseal(
+        host.store,
+        artefact.key,
+        artefact.sealed,
+        [consumer],
+        identity_files=identities(host, artefact.kind),
+        timeout_s=timeout_s,
+        advance=advance,
+    )
