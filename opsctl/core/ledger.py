@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from opsctl.core import chain
 from opsctl.core.canonical import canonical
 from opsctl.core.errors import IntegrityError, OpsError
+from opsctl.core.failpoints import failpoint
 from opsctl.core.record import AnyBody, Body, Record
 
 FORMAT = 1
@@ -70,6 +71,10 @@ class Ledger(Protocol):
         self, kind: str | None = None, subject: str | None = None, since: datetime | None = None
     ) -> Iterator[Entry]:
         """Entries of a kind, about a subject, finished at or after a time; oldest first."""
+        ...
+
+    def snapshot(self, target: Path) -> None:
+        """Write a consistent copy into a new file."""
         ...
 
 
@@ -137,7 +142,9 @@ class SqliteLedger:
             db.execute("PRAGMA synchronous = FULL")
             db.execute("BEGIN IMMEDIATE")
             yield db
+            failpoint("ledger.before_commit")
             db.execute("COMMIT")
+            failpoint("ledger.after_commit")
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection | None]:

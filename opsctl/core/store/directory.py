@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from opsctl.core.errors import OpsError
+from opsctl.core.failpoints import failpoint
 from opsctl.core.store import DeniedError, ExistsError, MissingError, Stored, StoreError
 
 PARTIAL = ".partial-"
@@ -142,6 +143,7 @@ class DirectoryUpload:
     def write(self, data: memoryview | bytes) -> None:
         """Append bytes."""
         left = memoryview(data)
+        failpoint("store.write")
         try:
             while left:
                 left = left[os.write(self._file, left) :]
@@ -151,10 +153,13 @@ class DirectoryUpload:
     def commit(self) -> Stored:
         """fsync, link to the final name, fsync the directory."""
         try:
+            failpoint("store.before_fsync")
             os.fsync(self._file)
             # Whoever reads it back is to read the disk, not the memory that it was written from.
             os.posix_fadvise(self._file, 0, 0, os.POSIX_FADV_DONTNEED)
+            failpoint("store.before_publish")
             os.link(self._partial, self._final)
+            failpoint("store.after_publish")
             self.abort()
             sync_directory(self._final.parent)
             found = self._final.stat()
