@@ -4,6 +4,7 @@ No archive is involved, so that a test of one check can break one thing and put 
 """
 
 import contextlib
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -32,6 +33,7 @@ from restore_drill.prepare import Prepared
 from restore_drill.restored import Attempt, Restored
 from restore_drill.scratch import ScratchServer, ServerPlace
 from restore_drill.settings import DrillSection
+from tests.support.file_lists import write_list
 
 KEY_FILE = "/etc/mysql/encryption/keyfile.enc"
 FILEKEY_FILE = "/etc/mysql/encryption/keyfile.key"
@@ -94,6 +96,7 @@ def restored_demo() -> Iterator[Fixture]:
         paths = ScratchPaths(directory / "r")
         _move_files(stack, paths)
         stack.remove()
+        manifest = _with_lists(manifest, paths)
         restored = Restored(_host(directory), _catalog(directory), manifest, paths)
         restored.opened = {"files": Attempt(_SEALED, None, 0.0)}
         restored.prepared = Attempt(Prepared("0", "1", "1", None, None, ""), None, 0.0)
@@ -139,11 +142,11 @@ def _secrets() -> tuple[str, ...]:
 
 def _manifest(stack: DemoStack) -> Manifest:
     sites = [SiteSection.model_validate(site) for site in stack_values(stack.layout)["sites"]]
-    nginx = _file_set("nginx", _NGINX)
+    sets = [_file_set(site.name, site.paths, site.uploads) for site in sites]
     now = datetime.now(UTC)
     return Manifest(
         id="20260101T000000Z-full-00000000", stack="demo", kind="full", parent=None, started=now, finished=now,
-        opsctl_version="0", host="host", artefacts=(), files=(*(_file_set(site.name, site.paths) for site in sites), nginx),
+        opsctl_version="0", host="host", artefacts=(), files=(*sets, _file_set("nginx", _NGINX)),
         sites=tuple(_site(site) for site in sites),
         web_server=WebServer(
             config="/etc/nginx/nginx.conf",
@@ -161,10 +164,10 @@ def _database() -> Database:
     )  # fmt: skip
 
 
-def _file_set(name: str, paths: Iterable[Path]) -> FileSet:
+def _file_set(name: str, paths: Iterable[Path], uploads: Path | None = None) -> FileSet:
     return FileSet(
         name=name, paths=tuple(str(path) for path in paths), files=0, size=0, digest="", changed=0,
-        vanished=0, uploads=None, upload_count=0,
+        vanished=0, uploads=_text(uploads), upload_count=0,
     )  # fmt: skip
 
 
@@ -179,6 +182,24 @@ def _site(site: SiteSection) -> Site:
 
 def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
+
+
+def _with_lists(manifest: Manifest, paths: ScratchPaths) -> Manifest:
+    """Only what is in an archive is restored: everything else goes from the tree."""
+    sets = [write_list(paths.tree, paths.lists, files, manifest.keys) for files in manifest.files]
+    held = [path for files in sets for path in files.paths] + list(manifest.keys)
+    for folder, folders, names in os.walk(paths.tree, topdown=False):
+        for name in (*folders, *names):
+            place = Path(folder, name)
+            path = f"/{place.relative_to(paths.tree)}"
+            if any(Path(path).is_relative_to(each) for each in held):
+                continue
+            if place.is_dir() and not place.is_symlink():
+                with contextlib.suppress(OSError):
+                    place.rmdir()
+            else:
+                place.unlink()
+    return manifest.model_copy(update={"files": tuple(sets)})
 
 
 def _with_tables(manifest: Manifest, server: ScratchServer) -> Manifest:
