@@ -35,3 +35,26 @@ def frozen(server: Server) -> Iterator[None]:
         yield
     finally:
         os.kill(server.pid, signal.SIGCONT)
+
+
+def binlogs(server: Server) -> list[str]:
+    """The names of the server's binary logs."""
+    return [name for name, *_ in server.sql("SHOW BINARY LOGS")]
+
+
+def purge_to(server: Server, name: str) -> None:
+    """Purge all binary logs before `name`.
+
+    Until InnoDB's next checkpoint the server quietly keeps some; a restart makes one, and begins another log.
+    """
+    server.restart()
+    server.sql(f"PURGE BINARY LOGS TO '{name}'")
+    assert binlogs(server)[0] == name
+
+
+def expire_all(server: Server) -> None:
+    """From the next flush on, the server keeps none of the logs that are closed now."""
+    server.restart()
+    for name in binlogs(server)[:-1]:
+        os.utime(server.datadir / name, (1e9, 1e9))
+    server.sql("SET GLOBAL expire_logs_days = 1")
