@@ -41,8 +41,8 @@ class Geometry:
     cipher: str = _CIPHERS[0]
 
     def words(self) -> list[str]:
-        """The options as words of a command line."""
-        return [f"--{name.replace('_', '-')}={value}" for name, value in self.innodb]
+        """The options as words of a command line; what a later version no longer knows is passed over there."""
+        return [f"--loose-{name.replace('_', '-')}={value}" for name, value in self.innodb]
 
 
 PLAIN = Geometry()
@@ -86,6 +86,19 @@ def encryption_words(database: Database, geometry: Geometry, keys: Path) -> list
     ]
     if database.filekey_file is not None:
         words.append(f"--file-key-management-filekey=FILE:{below(keys, database.filekey_file)}")
+    return words
+
+
+def datadir_words(database: Database, geometry: Geometry, keys: Path) -> list[str]:
+    """The options with which a server has to run on the restored datadir.
+
+    What is written there from now on is encrypted if the source knew encryption: a restore must not leave customers'
+    data readable where it was not.
+    """
+    words = [*geometry.words(), *encryption_words(database, geometry, keys)]
+    if database.encrypted:
+        words += ["--innodb-encrypt-tables=ON", "--innodb-encrypt-log=ON", "--aria-encrypt-tables=ON"]
+        words += ["--encrypt-tmp-files=ON"]
     return words
 
 

@@ -42,6 +42,13 @@ class Attempt(Generic[Value]):
         return self.value
 
 
+def needed(step: Attempt[Value] | None) -> Value:
+    """The value of a step that came before. Raises CouldNotRunError when it failed or was not run."""
+    if step is None:
+        raise CouldNotRunError("an earlier step was not run")
+    return step.need()
+
+
 def attempt(step: Callable[[], Value]) -> Attempt[Value]:
     """Run a step and keep what it came to; anything but an OpsError is a defect and passes through."""
     started = time.monotonic()
@@ -54,7 +61,10 @@ def attempt(step: Callable[[], Value]) -> Attempt[Value]:
 
 @dataclass
 class Restored:
-    """One restore in progress. `opened` has one attempt per artefact name, in the manifest's order."""
+    """One restore in progress. `opened` has one attempt per artefact name, in the manifest's order.
+
+    It began at `began` (of the monotonic clock, seconds) and is given up after `host.drill.timeout_s` seconds.
+    """
 
     host: DrillHost
     catalog: Catalog
@@ -64,6 +74,17 @@ class Restored:
     prepared: Attempt[Prepared] | None = None
     server: Attempt[ScratchServer] | None = None
     replayed: Attempt[Replayed] | None = None
+    began: float = field(default_factory=time.monotonic)
+
+    def remaining_s(self) -> float:
+        """Seconds left for the next step. Raises OpsError when the time is over."""
+        left = self.began + self.host.drill.timeout_s - time.monotonic()
+        if left <= 0:
+            raise OpsError(
+                f"the restore took longer than {self.host.drill.timeout_s:g} s and was given up",
+                hint="raise drill.timeout_s",
+            )
+        return left
 
 
 class Check(Protocol):

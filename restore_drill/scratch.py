@@ -90,6 +90,7 @@ def server_words(extra: Sequence[str], *, buffer_pool_mb: int, server_id: int) -
         "--innodb-buffer-pool-load-at-startup=OFF",
         "--performance-schema=OFF",
         *extra,
+        "--innodb-log-file-size=256M",
     ]
 
 
@@ -107,15 +108,18 @@ class ScratchServer:
         self._password = SecretStr(secrets.token_hex(24))
         self._child: Child | None = None
 
-    def __enter__(self) -> Self:
+    def start(self) -> Self:
         """Start, unless it runs. Raises UnreachableError, with the server's last words, when it does not come up."""
         if self._child is None:
             try:
                 self._start()
             except BaseException:
-                self._kill()
+                self.kill()
                 raise
         return self
+
+    def __enter__(self) -> Self:
+        return self.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -123,7 +127,7 @@ class ScratchServer:
         if error is None:
             self.stop()
         else:
-            self._kill()
+            self.kill()
 
     @property
     def socket(self) -> Path:
@@ -194,11 +198,18 @@ class ScratchServer:
             raise self.failed("the scratch server had ended before it was told to") from error
         finally:
             status = child.poll()
-            self._kill()
+            self.kill()
         if status is None:
             raise self.failed(f"the scratch server did not shut down within {STOP_TIMEOUT_S:g} s and was killed")
         if status != 0:
             raise self.failed(f"the scratch server {describe_status(status)} at shutdown")
+
+    def kill(self) -> None:
+        """End it at once, as a power cut does; its datadir is not to be used after that."""
+        child, self._child = self._child, None
+        if child is not None:
+            kill(child)
+            child.wait()
 
     def failed(self, message: str) -> OpsError:
         """An error about the server, with the end of its error log."""
@@ -257,9 +268,3 @@ class ScratchServer:
         said = read_tail(self._place.run / "output.log") + read_tail(self._place.run / "error.log")
         lines = [line for line in said.splitlines() if "[ERROR]" in line or "bwrap:" in line or "setpriv:" in line]
         return "".join(f"\n    {line}" for line in lines[-4:])
-
-    def _kill(self) -> None:
-        child, self._child = self._child, None
-        if child is not None:
-            kill(child)
-            child.wait()

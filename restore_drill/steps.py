@@ -1,0 +1,105 @@
+"""The steps of a restore, one by one, on a `Restored` that keeps what each came to: a drill goes on after one that
+failed, a restore stops there."""
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from backup.codec import Sealed
+from backup.manifest import Artefact
+from restore_drill.fetch import open_artefact
+from restore_drill.logs import open_logs
+from restore_drill.options import datadir_words
+from restore_drill.point import AtGtid, Target, resolve
+from restore_drill.prepare import Prepared, prepare
+from restore_drill.replay import Replayed, replay
+from restore_drill.restored import Attempt, Restored, attempt, needed
+from restore_drill.scratch import KEYS, ScratchServer, ServerPlace
+
+
+def open_all(restored: Restored, *, owners: bool = False) -> dict[str, Attempt[Sealed]]:
+    """Open every archive of the backup into the scratch directory. `owners`: see `open_artefact`."""
+    for artefact in restored.manifest.artefacts:
+        restored.host.progress.step(f"opening {artefact.name}", total_bytes=artefact.sealed.cipher_size)
+        restored.opened[artefact.name] = attempt(partial(_open, restored, artefact, owners))
+    return restored.opened
+
+
+def prepare_database(restored: Restored, *, incrementals: tuple[Path, ...] = ()) -> Attempt[Prepared]:
+    """Prepare the opened database; `incrementals` are the directories of opened ones, in their order."""
+    restored.host.progress.step("preparing the database")
+    restored.prepared = attempt(partial(_prepare, restored, incrementals))
+    return restored.prepared
+
+
+@contextlib.contextmanager
+def serving(restored: Restored) -> Iterator[Attempt[ScratchServer]]:
+    """Run the scratch server on the prepared database while the block runs; it is killed at the end of it.
+
+    The block runs even when the server does not: see the attempt.
+    """
+    restored.host.progress.step("starting the scratch server")
+    restored.server = attempt(partial(_start, restored))
+    try:
+        yield restored.server
+    finally:
+        if restored.server.value is not None:
+            restored.server.value.kill()
+
+
+def replay_logs(restored: Restored, target: Target) -> Attempt[Replayed]:
+    """Open, verify and apply the binary logs between the backup and the target."""
+    restored.replayed = attempt(partial(_replay, restored, target))
+    return restored.replayed
+
+
+def _open(restored: Restored, artefact: Artefact, owners: bool) -> Sealed:
+    timeout_s = restored.remaining_s()
+    return open_artefact(restored.host, artefact, restored.paths, owners=owners, timeout_s=timeout_s)
+
+
+def _prepare(restored: Restored, incrementals: tuple[Path, ...]) -> Prepared:
+    for artefact in restored.manifest.artefacts:
+        if artefact.kind in ("database", "keys"):
+            restored.opened[artefact.name].need()
+    return prepare(
+        restored.paths.data,
+        restored.paths.run,
+        restored.paths.keys,
+        restored.manifest.database,
+        incrementals=incrementals,
+        memory_mb=restored.host.drill.buffer_pool_mb,
+        timeout_s=restored.remaining_s(),
+    )
+
+
+def _start(restored: Restored) -> ScratchServer:
+    geometry = needed(restored.prepared).geometry
+    paths = restored.paths
+    server = ScratchServer(
+        ServerPlace(paths.data, paths.run, paths.keys, paths.logs),
+        datadir_words(restored.manifest.database, geometry, KEYS),
+        buffer_pool_mb=restored.host.drill.buffer_pool_mb,
+        server_id=secrets.randbelow(2**32 - 1) + 1,
+    )
+    return server.start()
+
+
+def _replay(restored: Restored, target: Target) -> Replayed:
+    server = needed(restored.server)
+    progress = restored.host.progress
+    progress.step("opening binary logs")
+    logs = open_logs(
+        restored.host,
+        restored.catalog,
+        restored.manifest,
+        restored.paths.logs,
+        until=target.gtid if isinstance(target, AtGtid) else None,
+        timeout_s=restored.remaining_s(),
+    )
+    point = resolve(target, logs)
+    size = sum(file.scan.size for file in logs.files[: point.number + 1])
+    progress.step(f"replaying {point.transactions} transactions", total_bytes=size)
+    return replay(server, logs, point, timeout_s=restored.remaining_s(), advance=progress.advance)
