@@ -22,10 +22,10 @@ _GEOMETRY: Mapping[str, re.Pattern[str]] = {
     "innodb_checksum_algorithm": _CHECKSUM,
     "innodb_data_file_path": _DATA_FILES,
     "innodb_log_file_size": _NUMBER,
-    "innodb_log_files_in_group": _NUMBER,
     "innodb_page_size": _NUMBER,
     "innodb_undo_tablespaces": _NUMBER,
 }
+_PLAIN_VALUE = re.compile(r"[A-Za-z0-9_./:;=,+@-]+")
 _CIPHER = "file_key_management_encryption_algorithm"
 _CIPHERS = ("aes_cbc", "aes_ctr")
 
@@ -41,8 +41,8 @@ class Geometry:
     cipher: str = _CIPHERS[0]
 
     def words(self) -> list[str]:
-        """The options as words of a command line; what a later version no longer knows is passed over there."""
-        return [f"--loose-{name.replace('_', '-')}={value}" for name, value in self.innodb]
+        """The options as words of a command line."""
+        return [f"--{name.replace('_', '-')}={value}" for name, value in self.innodb]
 
 
 PLAIN = Geometry()
@@ -80,7 +80,7 @@ def encryption_words(database: Database, geometry: Geometry, keys: Path) -> list
             "the database is encrypted and the manifest names no key file", hint="only file_key_management is known"
         )
     words = [
-        "--plugin-load-add=file_key_management",
+        "--plugin-load=file_key_management",
         f"--file-key-management-filename={below(keys, database.key_file)}",
         f"--file-key-management-encryption-algorithm={geometry.cipher}",
     ]
@@ -115,5 +115,8 @@ def option_file(group: str, words: list[str]) -> str:
     lines = [f"[{group}]"]
     for word in words:
         name, equals, value = word.removeprefix("--").partition("=")
-        lines.append(f"{name} = {quote_option(value)}" if equals else name)
+        name = name.replace("-", "_")
+        # mariadb-backup takes plugin_load as it stands, quotes and all.
+        value = value if _PLAIN_VALUE.fullmatch(value) else quote_option(value)
+        lines.append(f"{name}={value}" if equals else name)
     return "\n".join(lines) + "\n"

@@ -1,7 +1,7 @@
 """Make a datadir out of what mariadb-backup copied: `mariadb-backup --prepare`, in the sandbox.
 
-Its options are ours and the restored keys the only ones in sight; the restored backup-my.cnf is read for the geometry
-of InnoDB's files and then removed, so that no program ever takes it for its own.
+Its options are ours and the restored keys the only ones in sight: the restored backup-my.cnf, which mariadb-backup
+insists on reading, is read for the geometry of InnoDB's files and then replaced.
 """
 
 import os
@@ -17,9 +17,9 @@ from opsctl.core.process import Command, CommandFailedError, command, run
 from opsctl.core.sandbox import Mount, give_to_sandbox, sandboxed
 from restore_drill.hostile import new_file, read_small
 from restore_drill.options import PLAIN, PLUGIN_DIR, Geometry, encryption_words, option_file, parse_geometry
-from restore_drill.scratch import DATA, KEYS, RUN
+from restore_drill.scratch import DATA, KEYS
 
-OPTIONS = "prepare.cnf"
+OPTIONS = "backup-my.cnf"
 COMPLETED = "completed OK!"
 VERSION_TIMEOUT_S = 30.0
 
@@ -56,7 +56,6 @@ class Checkpoints:
 
 def prepare(
     data: Path,
-    run_directory: Path,
     keys: Path,
     database: Database,
     *,
@@ -71,14 +70,13 @@ def prepare(
     what the manifest says, AuthError when the restored keys do not open them, CommandFailedError.
     """
     _require_tool(database)
-    geometry = parse_geometry(read_small(data / "backup-my.cnf"))
-    (data / "backup-my.cnf").unlink()
+    geometry = parse_geometry(read_small(data / OPTIONS))
     last = _verify_chain([read_checkpoints(directory) for directory in (data, *incrementals)], database)
-    with new_file(run_directory / OPTIONS) as file:
+    with new_file(data / OPTIONS) as file:
         words = [f"--plugin-dir={PLUGIN_DIR}", *geometry.words(), *encryption_words(database, geometry, KEYS)]
-        file.write(option_file("mariadb-backup", words).encode())
-    give_to_sandbox(run_directory)
-    mounts = [Mount(data, DATA, writable=True), Mount(keys, KEYS), Mount(run_directory, RUN)]
+        file.write(option_file("mysqld", words).encode())
+    give_to_sandbox(data)
+    mounts = [Mount(data, DATA, writable=True), Mount(keys, KEYS)]
     _apply(prepare_command(memory_mb), mounts, timeout_s)
     for directory in incrementals:
         increment = Mount(directory, _INCREMENT, writable=True)
@@ -90,7 +88,7 @@ def prepare_command(memory_mb: int, increment: Path | None = None) -> Command:
     """Build the words of one step, with paths as the sandbox shows them."""
     return command(
         "mariadb-backup",
-        f"--defaults-file={RUN / OPTIONS}",
+        f"--defaults-file={DATA / OPTIONS}",
         "--prepare",
         f"--target-dir={DATA}",
         f"--use-memory={memory_mb}M",

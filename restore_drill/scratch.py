@@ -76,7 +76,6 @@ def server_words(extra: Sequence[str], *, buffer_pool_mb: int, server_id: int) -
         "--slave-sql-verify-checksum=1",
         "--skip-slave-start",
         "--skip-networking",
-        "--skip-name-resolve",
         "--skip-log-bin",
         "--skip-symbolic-links",
         "--event-scheduler=OFF",

@@ -66,7 +66,6 @@ def _prepare(restored: Restored, incrementals: tuple[Path, ...]) -> Prepared:
             restored.opened[artefact.name].need()
     return prepare(
         restored.paths.data,
-        restored.paths.run,
         restored.paths.keys,
         restored.manifest.database,
         incrementals=incrementals,

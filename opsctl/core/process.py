@@ -89,7 +89,8 @@ class CommandFailedError(OpsError):
     def __init__(self, completed: Completed, why: str | None = None, exit_code: ExitCode = ExitCode.FAILED) -> None:
         self.completed = completed
         lines = [line for line in completed.stderr.strip().splitlines() if line.strip()][-4:]
-        detail = "".join(f"\n    {line}" for line in lines)
+        # Programs that work on hostile data may say anything, to a terminal too.
+        detail = "".join(f"\n    {''.join(filter(str.isprintable, line))}" for line in lines)
         super().__init__(
             f"{completed.command.program} {why or describe_status(completed.status)}{detail}",
             where=completed.command.masked(),
