@@ -69,6 +69,7 @@ class Server:
             notify.bind(os.fspath(address))
             address.chmod(0o777)
             with self.error_log.open("ab") as log:
+                give_to_server(self.error_log)  # FLUSH LOGS opens it anew
                 self._process = subprocess.Popen(
                     self._argv(),
                     env={**os.environ, "NOTIFY_SOCKET": os.fspath(address)},

@@ -54,6 +54,7 @@ def test_a_scan_says_what_a_file_is_and_how_it_ends() -> None:
         transactions=12,
         rotate_to="binlog.000002",
         stopped=False,
+        closed=datetime(2026, 11, 20, 8, 6, 36, tzinfo=UTC),
         in_use=False,
         ends_inside_transaction=False,
         first_time=datetime(2026, 11, 20, 8, 6, 36, tzinfo=UTC),
@@ -61,6 +62,8 @@ def test_a_scan_says_what_a_file_is_and_how_it_ends() -> None:
         incidents=(),
     )
     assert (second.first_state, second.rotate_to, second.stopped) == (first.last_state, None, True)
+    assert second.closed == datetime(2026, 11, 20, 8, 6, 37, tzinfo=UTC)
+    assert third.closed is None
     assert (third.first_state, third.rotate_to, third.stopped) == (second.last_state, None, False)
 
 

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,15 @@ def test_a_file_that_lost_its_last_transactions_is_found_by_the_list_in_the_next
 def test_a_same_named_file_after_a_reset_is_refused(scans: list[tuple[str, FileScan]]) -> None:
     error = broken(changed(scans, 1, first_state=BinlogState()))
     assert (error.name, error.found) == ("binlog.000002", "")
+
+
+def test_so_is_one_that_even_begins_with_the_same_gtids(scans: list[tuple[str, FileScan]]) -> None:
+    error = broken(changed(scans, 1, created=scans[1][1].created + timedelta(seconds=1)))
+    assert (error.name, error.found) == ("binlog.000002", "2026-11-20 08:06:37+00:00")
+
+
+def test_after_a_restart_the_clock_may_have_been_set_back(scans: list[tuple[str, FileScan]]) -> None:
+    verify_sequence(changed(scans, 2, created=scans[2][1].created - timedelta(days=1)))
 
 
 def test_a_crashed_server_leaves_a_sequence_if_nothing_is_missing(scans: list[tuple[str, FileScan]]) -> None:

@@ -43,12 +43,13 @@ class Transaction:
 class FileScan:
     """One binary log file.
 
-    `created`: when the server began it. `first_state`: the GTID list at its head; `last_state`: after its complete
-    transactions. `end_position`: the offset after the last complete transaction, or after the head if there is none.
-    `size`: bytes. `first_time`, `last_time`: the timestamps of the first and the last complete transaction.
-    How it ends: `rotate_to` names the next file; `stopped`: a clean shutdown; neither: a crash, or the server is still
-    writing it. `in_use`: the server's mark of an open file, which fetching with --raw clears. `incidents`: where the
-    server says that events were lost.
+    `created`: when the server began it; `closed`: when it rotated or stopped. A rotation's time is that of the session
+    that brought it about, so `SET timestamp` moves it. `first_state`: the GTID list at its head; `last_state`: after
+    its complete transactions. `end_position`: the offset after the last complete transaction, or after the head if
+    there is none. `size`: bytes. `first_time`, `last_time`: the timestamps of the first and the last complete
+    transaction. How it ends: `rotate_to` names the next file; `stopped`: a clean shutdown; neither: a crash, or the
+    server is still writing it. `in_use`: the server's mark of an open file, which fetching with --raw clears.
+    `incidents`: where the server says that events were lost.
     """
 
     server_version: str
@@ -61,6 +62,7 @@ class FileScan:
     transactions: int
     rotate_to: str | None
     stopped: bool
+    closed: datetime | None
     in_use: bool
     ends_inside_transaction: bool
     first_time: datetime | None
@@ -94,6 +96,7 @@ def scan(path: Path, *, verify_crc: bool = True, end: int | None = None) -> File
             transactions=count,
             rotate_to=groups.rotate_to,
             stopped=groups.stopped,
+            closed=_utc(groups.closed_at),
             in_use=groups.format.in_use,
             ends_inside_transaction=groups.open_at is not None,
             first_time=_utc(first_time),

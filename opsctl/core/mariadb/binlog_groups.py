@@ -87,7 +87,8 @@ class Groups:
     """The complete transactions of a file, in sequence. Iterate once; the attributes are then what the file says.
 
     `first_state`: the GTID list at the file's head, `head_end` the offset after it. `rotate_to` and `stopped`: how the
-    server closed the file, if it did. `open_at`: where a transaction begins that the file does not complete.
+    server closed the file, if it did, and `closed_at` when (UTC seconds). `open_at`: where a transaction begins that
+    the file does not complete.
     """
 
     def __init__(self, path: Path, *, verify_crc: bool = True, end: int | None = None) -> None:
@@ -99,6 +100,7 @@ class Groups:
         self.head_end = 0
         self.rotate_to: str | None = None
         self.stopped = False
+        self.closed_at: int | None = None
         self.open_at: int | None = None
         self.incidents: list[Incident] = []
 
@@ -136,6 +138,8 @@ class Groups:
                 start = events.base + index
             else:
                 self._between(start, index, kind, length, event_flags)
+                if self.closed_at is None and (self.stopped or self.rotate_to is not None):
+                    self.closed_at = timestamp
         self.open_at = start if start >= 0 else None
         if not self.head_end:
             raise BinlogError("the file ends before its GTID list", path=events.path, offset=self.size)
