@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from opsctl.core.errors import AuthError, IntegrityError
-from opsctl.core.pipeline import Sink, Source, Stage, Tap, run_pipeline
+from opsctl.core.pipeline import Observer, Sink, Source, Stage, Tap, run_pipeline
 from opsctl.core.process import Command, CommandFailedError, Completed, command
 from opsctl.core.store import Store, Stored, Upload
 
@@ -70,18 +70,19 @@ def seal(
     threads: int,
     timeout_s: float,
     stall_s: float,
+    observe: tuple[Observer, ...] = (),
     advance: Callable[[int], None] = lambda count: None,
 ) -> tuple[Sealed, list[Completed]]:
     """Run producer → zstd → age → upload; return what was sealed and how each program of the producer ended.
 
-    Nothing is committed: the caller publishes once it knows that the producer told the whole story. `advance` counts
-    plain bytes. Raises what `run_pipeline` raises.
+    Nothing is committed: the caller publishes once it knows that the producer told the whole story. `observe` sees the
+    plain bytes, `advance` counts them. Raises what `run_pipeline` and the observers raise.
     """
     plain, cipher = Meter(), Meter()
     done = run_pipeline(
         [
             *producer,
-            Tap((plain, lambda chunk: advance(len(chunk)))),
+            Tap((plain, *observe, lambda chunk: advance(len(chunk)))),
             compress_command(level, threads),
             encrypt_command(recipients),
             Sink(upload.write, (cipher,)),

@@ -67,8 +67,9 @@ class Database(Part):
 class FileSet(Part):
     """One files archive: `name` of the site or part, the paths it holds (as on the host), and what its list says.
 
-    `digest` is the SHA-256 of the plain file list. `changed` and `vanished` count files that did so while being read.
-    `uploads` is the path of the uploads and `upload_count` the number of regular files below it.
+    `digest` is the SHA-256 of the plain file list. `changed` and `vanished` count files that did so while being read,
+    `left_out` sockets, FIFOs and devices, which no archive holds. `size` is in bytes. `uploads` is the path of the
+    uploads and `upload_count` the number of regular files below it.
     """
 
     name: str
@@ -78,6 +79,7 @@ class FileSet(Part):
     digest: str
     changed: int
     vanished: int
+    left_out: int = 0
     uploads: str | None
     upload_count: int
 

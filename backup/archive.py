@@ -1,0 +1,86 @@
+"""The archives of one backup in the making: sealed, published, read back; deleted again when the backup fails."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+from backup import layout
+from backup.codec import read_back, seal
+from backup.context import Host
+from backup.manifest import Artefact, Phase
+from opsctl.core.errors import OpsError
+from opsctl.core.pipeline import Observer, Stage
+from opsctl.core.process import Completed
+
+Kind = Literal["database", "files", "list", "keys", "state"]
+
+
+def accept(done: list[Completed]) -> None:
+    """Publish whatever a pipeline without a program of its own produced: its stages have raised what was wrong."""
+
+
+class Archives:
+    """Collects artefacts, and the duration of each phase, until the manifest describes them."""
+
+    def __init__(self, host: Host, backup_id: str) -> None:
+        self._host = host
+        self._prefix = layout.backup(host.stack.name, backup_id)
+        self.artefacts: list[Artefact] = []
+        self.phases: list[Phase] = []
+
+    @contextlib.contextmanager
+    def phase(self, name: str, title: str, *, total_bytes: int | None = None) -> Iterator[None]:
+        """Tell the operator what begins, and note how long it took."""
+        self._host.progress.step(title, total_bytes=total_bytes)
+        started = time.monotonic()
+        yield
+        self.phases.append(Phase(name=name, duration_s=round(time.monotonic() - started, 3)))
+
+    def seal(
+        self,
+        name: str,
+        kind: Kind,
+        form: str,
+        producer: Sequence[Stage],
+        *,
+        approve: Callable[[list[Completed]], None] = accept,
+        observe: tuple[Observer, ...] = (),
+    ) -> Artefact:
+        """Seal what `producer` produces, publish it under `<name>.<form>`, and compare what is read back.
+
+        `approve` receives how the producer's programs ended, before anything is published, and raises when that is not
+        the whole story. Raises what `codec.seal` and the store raise.
+        """
+        host, settings = self._host, self._host.backup
+        recipients = settings.keys_recipients if kind == "keys" else settings.recipients
+        key = f"{self._prefix}{name}.{form}"
+        with host.store.create(key) as upload:
+            sealed, done = seal(
+                producer,
+                upload,
+                recipients=recipients,
+                level=settings.compression_level,
+                threads=settings.parallel,
+                timeout_s=settings.timeout_s,
+                stall_s=settings.stall_s,
+                observe=observe,
+                advance=host.progress.advance,
+            )
+            approve(done)
+            stored = upload.commit()
+        artefact = Artefact(name=name, kind=kind, key=key, sealed=sealed, recipients=recipients)
+        self.artefacts.append(artefact)
+        read_back(host.store, stored, sealed)
+        return artefact
+
+    def discard(self) -> None:
+        """Delete what was published of an unfinished backup, its manifest first, as far as the store allows.
+
+        Nobody can see any of it, so a store that does not is no further error.
+        """
+        with contextlib.suppress(OpsError):
+            keys = [item.key for item in self._host.store.list(self._prefix)]
+            for key in sorted(keys, key=lambda key: not key.endswith(layout.MANIFEST)):
+                with contextlib.suppress(OpsError):
+                    self._host.store.delete(key)

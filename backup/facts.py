@@ -1,0 +1,47 @@
+"""What the database server says of itself before a backup."""
+
+from dataclasses import dataclass
+
+from opsctl.core.errors import SettingsError
+from opsctl.core.mariadb.connect import Connection, rows
+from opsctl.stack.mariadb_keys import EncryptionKeys, encryption_keys
+
+_PLUGIN = (
+    "SELECT PLUGIN_NAME FROM information_schema.PLUGINS WHERE PLUGIN_TYPE = 'ENCRYPTION' AND PLUGIN_STATUS = 'ACTIVE'"
+)
+_SIZE = "SELECT CAST(COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0) AS SIGNED) FROM information_schema.TABLES"
+_VARIABLES = (
+    "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', 'server_id', 'log_bin', 'wsrep_on')"
+    " OR Variable_name LIKE 'file\\_key\\_management\\_%'"
+)
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """The server's version and id, whether it writes a binary log, where its encryption keys lie on this machine, and
+    about how many bytes its tables hold."""
+
+    version: str
+    server_id: int
+    binlog: bool
+    keys: EncryptionKeys
+    table_bytes: int
+
+
+def read_facts(connection: Connection) -> ServerFacts:
+    """Ask the server. Raises SettingsError for one that cannot be backed up like this."""
+    variables = {str(name).lower(): str(value) for name, value in rows(connection, _VARIABLES)}
+    if variables.get("wsrep_on") == "ON":
+        raise SettingsError(
+            "this server is a Galera node, whose backups need the cluster's sequence numbers",
+            where="wsrep_on",
+            hint="opsctl backs up single servers only",
+        )
+    plugins = rows(connection, _PLUGIN)
+    return ServerFacts(
+        version=variables["version"],
+        server_id=int(variables["server_id"]),
+        binlog=variables["log_bin"] == "ON",
+        keys=encryption_keys(str(plugins[0][0]).lower() if plugins else None, variables),
+        table_bytes=int(rows(connection, _SIZE)[0][0]),
+    )

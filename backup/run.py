@@ -1,0 +1,161 @@
+"""`backup run`: one full backup, from the lock to the signed manifest and the record."""
+
+import shutil
+import socket
+from datetime import timedelta
+from typing import Literal
+
+import opsctl
+from backup import layout
+from backup.archive import Archives
+from backup.context import Host
+from backup.database import archive_database, look_at_server
+from backup.documents import publish
+from backup.files import archive_keys, archive_set, archive_state
+from backup.heads import publish_head
+from backup.manifest import Database, FileSet, Manifest
+from backup.plan import Plan, make_plan
+from backup.readme import publish_readme
+from backup.records import BACKUP, BACKUP_VERSION, BackupBody
+from opsctl.core.canonical import sha256_hex
+from opsctl.core.clock import utcnow
+from opsctl.core.errors import OpsError
+from opsctl.core.locks import lock
+from opsctl.core.record import Record
+from opsctl.core.result import Outcome
+from opsctl.core.signing import Namespace
+from opsctl.core.store.directory import DirectoryStore
+
+LSN = "lsn"
+
+
+def run_backup(host: Host, *, kind: Literal["full"] = "full", lock_wait_s: float = 0.0) -> Manifest:
+    """Take a backup and publish it in the host's repository; return its manifest, as it was signed.
+
+    Waits up to `lock_wait_s` seconds for another run to end. Whatever goes wrong is raised as an OpsError, stands in
+    the ledger as a failed backup, and leaves nothing that counts as one.
+    """
+    with lock(host.machine.lock_dir, f"backup-{host.stack.name}", doing="backup run", wait_s=lock_wait_s):
+        return _Run(host, kind).run()
+
+
+class _Run:
+    def __init__(self, host: Host, kind: Literal["full"]) -> None:
+        self.host = host
+        self.kind = kind
+        self.started = utcnow()
+        self.id = layout.new_backup_id(self.started, kind)
+        self.archives = Archives(host, self.id)
+        self.lsn_dir = host.machine.state_dir / LSN / self.id
+        self.published = False
+
+    def run(self) -> Manifest:
+        """Do it all; on the way out, whatever happened, clean up and write the record."""
+        try:
+            self._remove_partials()
+            manifest = self._take()
+            data = self._publish(manifest)
+            publish_head(self.host)
+        except BaseException as error:
+            if not self.published:
+                self.archives.discard()
+                shutil.rmtree(self.lsn_dir, ignore_errors=True)
+            self._record(Outcome.FAILED, self._body(error=_first_line(error)))
+            raise
+        self._record(Outcome.PASSED, self._body_of(manifest, data))
+        return manifest
+
+    def _remove_partials(self) -> None:
+        store = self.host.store
+        if isinstance(store, DirectoryStore):
+            store.remove_partials(layout.backups(self.host.stack.name), older_than=self.started)
+
+    def _take(self) -> Manifest:
+        """Seal everything, the files after the database, so that each attachment it knows has its file."""
+        host, archives = self.host, self.archives
+        with archives.phase("look", "Looking at the database and the sites"):
+            facts = look_at_server(host)
+            plan = make_plan(host, facts.keys.files)
+        with archives.phase("database", "Database", total_bytes=facts.table_bytes):
+            database = archive_database(host, archives, facts, self.lsn_dir)
+        files = []
+        for planned in plan.sets:
+            with archives.phase(f"files-{planned.name}", f"Files of {planned.name}"):
+                files.append(archive_set(host, archives, planned, plan.secrets))
+        with archives.phase("keys", "Keys and other secrets"):
+            keys = archive_keys(host, archives, plan.secrets)
+        with archives.phase("state", "Ledger and settings"):
+            archive_state(host, archives)
+        return self._manifest(database, tuple(files), plan, keys)
+
+    def _manifest(self, database: Database, files: tuple[FileSet, ...], plan: Plan, keys: tuple[str, ...]) -> Manifest:
+        return Manifest(
+            id=self.id,
+            stack=self.host.stack.name,
+            kind=self.kind,
+            parent=None,
+            started=self.started,
+            finished=utcnow(),
+            opsctl_version=opsctl.__version__,
+            host=socket.gethostname(),
+            artefacts=tuple(self.archives.artefacts),
+            database=database,
+            files=files,
+            sites=plan.sites,
+            web_server=plan.web_server,
+            keys=keys,
+            phases=tuple(self.archives.phases),
+        )
+
+    def _publish(self, manifest: Manifest) -> bytes:
+        """Publish the signature, then the manifest: from here on there is a backup."""
+        host = self.host
+        host.progress.step("Signing the manifest")
+        publish_readme(host.store)
+        key = layout.manifest(host.stack.name, self.id)
+        data = publish(host.store, host.signer, Namespace.MANIFEST, key, manifest)
+        self.published = True
+        return data
+
+    def _record(self, outcome: Outcome, body: BackupBody) -> None:
+        finished = utcnow()
+        fresh = timedelta(hours=self.host.backup.fresh_h)
+        record = Record[BackupBody](
+            kind=BACKUP,
+            version=BACKUP_VERSION,
+            subject=self.host.stack.name,
+            started=self.started,
+            finished=finished,
+            outcome=outcome,
+            fresh_until=self.started + fresh if outcome is Outcome.PASSED else None,
+            body=body,
+        )
+        self.host.ledger.append(record)
+
+    def _body(self, *, error: str | None = None) -> BackupBody:
+        return BackupBody(
+            backup_id=self.id,
+            kind=self.kind,
+            parent=None,
+            repository=self.host.store.where,
+            phases=tuple(self.archives.phases),
+            error=error,
+        )
+
+    def _body_of(self, manifest: Manifest, data: bytes) -> BackupBody:
+        sealed = [artefact.sealed for artefact in manifest.artefacts]
+        return self._body().model_copy(
+            update={
+                "manifest_sha256": sha256_hex(data),
+                "plain_size": sum(each.plain_size for each in sealed),
+                "cipher_size": sum(each.cipher_size for each in sealed),
+                "tables": len(manifest.database.tables),
+                "files": sum(each.files for each in manifest.files),
+                "gtid_state": manifest.database.gtid_state,
+            }
+        )
+
+
+def _first_line(error: BaseException) -> str:
+    """What happened, without what a program printed, which may quote anything."""
+    return error.message.splitlines()[0] if isinstance(error, OpsError) else type(error).__name__

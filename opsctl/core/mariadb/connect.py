@@ -1,0 +1,95 @@
+"""Connections to a MariaDB server over its Unix socket."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pymysql
+from pydantic import SecretStr
+from pymysql.constants import CR, ER
+
+from opsctl.core.errors import AuthError, OpsError, UnreachableError
+
+CONNECT_TIMEOUT_S = 10
+_REFUSED = (ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR, 1698, CR.CR_AUTH_PLUGIN_CANNOT_LOAD)  # 1698: no password
+_LACKING = (ER.SPECIFIC_ACCESS_DENIED_ERROR, ER.TABLEACCESS_DENIED_ERROR, ER.COLUMNACCESS_DENIED_ERROR)
+_GONE = (
+    *(CR.CR_CONNECTION_ERROR, CR.CR_CONN_HOST_ERROR, CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST),
+    *(ER.CON_COUNT_ERROR, ER.SERVER_SHUTDOWN),
+)
+
+Connection: TypeAlias = "pymysql.Connection[Any]"
+
+
+def read_password(file: Path | None, user: str) -> SecretStr | None:
+    """Read a password file, without the line end; None for unix_socket authentication. Raises AuthError."""
+    if file is None:
+        return None
+    try:
+        return SecretStr(file.read_text().rstrip("\r\n"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise AuthError(
+            f"the password of {user} cannot be read: {error}",
+            where=str(file),
+            hint="write it there with mode 0600, owned by the user that runs opsctl",
+        ) from error
+
+
+@contextlib.contextmanager
+def connected(socket: Path, *, user: str, password: SecretStr | None, timeout_s: float) -> Iterator[Connection]:
+    """Connect, autocommitting, and close at the end of the block; no statement may take longer than `timeout_s`.
+
+    What the server refuses inside of the block is raised as OpsError as well: AuthError (exit code 5) for accounts,
+    passwords and privileges, UnreachableError (10) for a server that is not there, does not answer, or goes away.
+    """
+    with explained(socket, user):
+        connection = pymysql.connect(
+            unix_socket=str(socket),
+            user=user,
+            password="" if password is None else password.get_secret_value(),
+            charset="utf8mb4",
+            autocommit=True,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            read_timeout=timeout_s,
+            write_timeout=timeout_s,
+        )
+        with connection:
+            yield connection
+
+
+@contextlib.contextmanager
+def explained(socket: Path, user: str) -> Iterator[None]:
+    """Turn the driver's errors into OpsErrors that say what to do."""
+    try:
+        yield
+    except pymysql.err.MySQLError as error:
+        raise _explain(error, socket, user) from error
+
+
+def _explain(error: pymysql.err.MySQLError, socket: Path, user: str) -> OpsError:
+    number = error.args[0] if error.args else 0
+    said = str(error.args[1]) if len(error.args) > 1 else str(error)
+    where = str(socket)
+    if number in _REFUSED:
+        return AuthError(
+            f"the database server refuses {user}: {said}",
+            where=where,
+            hint=f"compare {user} with its password file in the settings; as root: SHOW CREATE USER {user}@localhost",
+        )
+    if number in _LACKING:
+        return AuthError(
+            f"{user} lacks a privilege: {said}", where=where, hint="run: opsctl init, which prints the grants it needs"
+        )
+    if number in _GONE:
+        return UnreachableError(
+            f"the database server cannot be reached: {said}", where=where, hint="is it running? run: opsctl doctor"
+        )
+    return OpsError(f"the database server says: {said} ({number})", where=where, hint="run: opsctl doctor")
+
+
+def rows(connection: Connection, statement: str, *values: object) -> tuple[tuple[Any, ...], ...]:
+    """Run one statement and return its rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values or None)
+        return tuple(cursor.fetchall())

@@ -1,0 +1,130 @@
+"""nginx's configuration as far as a backup needs it: its files, server names, certificates and keys."""
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import crossplane
+from crossplane.errors import NgxParserBaseException
+
+from opsctl.core.errors import OpsError
+from opsctl.stack.rooted import below, resolve
+
+_MAX_DEPTH = 20
+_CERTIFICATES = ("ssl_certificate", "ssl_trusted_certificate", "ssl_client_certificate", "ssl_dhparam")
+_KEYS = ("ssl_certificate_key", "ssl_password_file", "ssl_session_ticket_key")
+_PREFIXES = ("", "proxy_", "grpc_", "uwsgi_")
+# Values that are no file: the data itself, a key of an OpenSSL engine or store, one that is known only per request.
+_NO_FILE = ("data:", "engine:", "store:")
+
+
+@dataclass(frozen=True)
+class NginxConfig:
+    """What the configuration says, in the order found and each thing once. Paths are absolute, as on the host."""
+
+    files: tuple[Path, ...]
+    server_names: tuple[str, ...]
+    certificates: tuple[Path, ...]
+    private_keys: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class _Directive:
+    name: str
+    args: tuple[str, ...]
+    block: tuple["_Directive", ...]
+
+
+def read_nginx(root: Path, config: Path) -> NginxConfig:
+    """Read the main file `config` and all that it includes, on the host whose `/` is `root`.
+
+    Raises OpsError, which names the file and line, for what is not there or cannot be parsed.
+    """
+    reader = _Reader(root, config)
+    reader.read(config, 0)
+    return NginxConfig(
+        files=tuple(dict.fromkeys(reader.files)),
+        server_names=tuple(dict.fromkeys(reader.names)),
+        certificates=tuple(dict.fromkeys(reader.open)),
+        private_keys=tuple(dict.fromkeys(reader.keys)),
+    )
+
+
+class _Reader:
+    def __init__(self, root: Path, config: Path) -> None:
+        self.root = root
+        self.prefix = config.parent  # to which nginx takes names of files in its configuration as relative
+        self.files: list[Path] = []
+        self.names: list[str] = []
+        self.open: list[Path] = []
+        self.keys: list[Path] = []
+
+    def read(self, file: Path, depth: int) -> None:
+        """Take in one file, and those it includes in their places."""
+        if depth > _MAX_DEPTH:
+            raise OpsError("nginx's configuration includes itself", where=str(file), hint="run: nginx -t")
+        self.files.append(file)
+        self._walk(_parse(below(self.root, resolve(self.root, file)[1]), file), depth)
+
+    def _walk(self, directives: Sequence[_Directive], depth: int) -> None:
+        for directive in directives:
+            if directive.name == "include":
+                for file in self._included(directive.args[0]):
+                    self.read(file, depth + 1)
+            else:
+                self._take(directive)
+                self._walk(directive.block, depth)
+
+    def _take(self, directive: _Directive) -> None:
+        if directive.name == "server_name":
+            self.names += [name for name in directive.args if name]
+        for prefix in _PREFIXES:
+            plain = directive.name.removeprefix(prefix)
+            if plain in _CERTIFICATES and directive.name.startswith(prefix):
+                self.open += self._file(directive.args[0])
+            elif plain in _KEYS and directive.name.startswith(prefix):
+                self.keys += self._file(directive.args[0])
+
+    def _file(self, value: str) -> list[Path]:
+        return [] if "$" in value or value.startswith(_NO_FILE) else [self.prefix / value]
+
+    def _included(self, pattern: str) -> Iterator[Path]:
+        """The files that an include names, sorted as nginx does; one without wildcards has to be there."""
+        path = self.prefix / pattern
+        if not glob.has_magic(pattern):
+            yield path
+            return
+        fixed = Path("/")
+        parts = list(path.parts[1:])
+        while parts and not glob.has_magic(parts[0]):
+            fixed /= parts.pop(0)
+        directory = below(self.root, resolve(self.root, fixed)[1])
+        for match in sorted(glob.glob(os.path.join(*parts), root_dir=directory)):
+            yield fixed / match
+
+
+def _parse(place: Path, file: Path) -> tuple[_Directive, ...]:
+    try:
+        parsed = crossplane.parse(
+            str(place), single=True, catch_errors=False, check_ctx=False, check_args=False, comments=False
+        )
+    except NgxParserBaseException as error:
+        raise OpsError(
+            f"nginx's configuration cannot be read: {error.strerror}, line {error.lineno}",
+            where=str(file),
+            hint="run: nginx -t",
+        ) from error
+    except OSError as error:
+        raise OpsError(
+            f"nginx's configuration cannot be read: {error.strerror}", where=str(file), hint="run: nginx -t"
+        ) from error
+    return _directives(parsed["config"][0]["parsed"])
+
+
+def _directives(parsed: list[dict[str, Any]]) -> tuple[_Directive, ...]:
+    return tuple(
+        _Directive(item["directive"], tuple(item["args"]), _directives(item.get("block", []))) for item in parsed
+    )
