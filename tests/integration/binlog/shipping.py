@@ -1,6 +1,7 @@
 """What tests of shipping share: a host on a server, and its segments opened again."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from backup.binlog.records import ShipmentBody
@@ -8,7 +9,10 @@ from backup.binlog.ship import ship
 from backup.codec import unseal
 from backup.context import Host
 from backup.segment import Segment
+from opsctl.core.canonical import canonical, sha256_hex
 from opsctl.core.mariadb.binlog import FileScan, scan
+from opsctl.core.mariadb.binlog_sequence import verify_sequence
+from opsctl.core.mariadb.gtid import BinlogState
 from opsctl.core.pipeline import Sink
 from opsctl.core.record import Record
 from opsctl.core.store import Store
@@ -61,3 +65,20 @@ def last_record(host: Host) -> Record[ShipmentBody]:
 
 def with_timeout(host: Host, timeout_s: float) -> Host:
     return replace(host, binlog=host.binlog.model_copy(update={"timeout_s": timeout_s}))
+
+
+def check_archive(host: Host, server: Server, tmp_path: Path, *, segments: int) -> None:
+    """One lineage holds everything that the server wrote until its current log began."""
+    found = lineage(host)
+    assert len(host.catalog.lineages()) == 1
+    assert len(found) == segments
+    scans = opened(host, tmp_path, found)
+    verify_sequence(scans)
+    for segment, (_, file) in zip(found, scans, strict=True):
+        assert (segment.first_state, segment.last_state) == (str(file.first_state), str(file.last_state))
+        assert (segment.transactions, segment.end_position) == (file.transactions, file.end_position)
+        assert (segment.first_time, segment.last_time) == (file.first_time, file.last_time)
+        assert segment.sealed.plain_size == file.size
+    assert BinlogState.parse(server.value("SELECT @@gtid_binlog_state")) == scans[-1][1].last_state
+    for before, after in pairwise(found):
+        assert after.previous == sha256_hex(canonical(before))

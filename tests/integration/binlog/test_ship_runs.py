@@ -1,7 +1,6 @@
 """Shipping from servers that run as they should, whatever their days look like."""
 
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,20 +9,17 @@ from backup.binlog.heartbeat import HeartbeatMemory
 from backup.binlog.records import ShipmentBody
 from backup.binlog.session import session
 from backup.binlog.ship import ship
-from backup.context import Host
 from opsctl.core.canonical import canonical, sha256_hex
 from opsctl.core.clock import utcnow
 from opsctl.core.errors import OpsError
-from opsctl.core.mariadb.binlog_sequence import verify_sequence
-from opsctl.core.mariadb.gtid import BinlogState
 from opsctl.core.result import Outcome
 from tests.integration.binlog.servers import binlogs, expire_all, purge_to
 from tests.integration.binlog.shipping import (
     LOGGING,
+    check_archive,
     insert,
     last_record,
     lineage,
-    opened,
     shipped_names,
     shipping_host,
     with_timeout,
@@ -35,23 +31,6 @@ from tests.support.mariadb import Server, running_server
 def server() -> Iterator[Server]:
     with running_server(LOGGING) as server:
         yield server
-
-
-def check_archive(host: Host, server: Server, tmp_path: Path, *, segments: int) -> None:
-    """One lineage holds everything that the server wrote until its current log began."""
-    found = lineage(host)
-    assert len(host.catalog.lineages()) == 1
-    assert len(found) == segments
-    scans = opened(host, tmp_path, found)
-    verify_sequence(scans)
-    for segment, (_, scan) in zip(found, scans, strict=True):
-        assert (segment.first_state, segment.last_state) == (str(scan.first_state), str(scan.last_state))
-        assert (segment.transactions, segment.end_position) == (scan.transactions, scan.end_position)
-        assert (segment.first_time, segment.last_time) == (scan.first_time, scan.last_time)
-        assert segment.sealed.plain_size == scan.size
-    assert BinlogState.parse(server.value("SELECT @@gtid_binlog_state")) == scans[-1][1].last_state
-    for before, after in pairwise(found):
-        assert after.previous == sha256_hex(canonical(before))
 
 
 def test_each_run_ships_what_was_written_since_the_one_before(server: Server, tmp_path: Path) -> None:
