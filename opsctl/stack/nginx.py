@@ -3,7 +3,7 @@
 import glob
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,62 +23,85 @@ _NO_FILE = ("data:", "engine:", "store:")
 
 @dataclass(frozen=True)
 class NginxConfig:
-    """What the configuration says, in the order found and each thing once. Paths are absolute, as on the host."""
+    """What the configuration says, in the order found and each thing once. Paths are absolute, as on the host.
+
+    `directives` is all of it as it stands, with what is included in its place.
+    """
 
     files: tuple[Path, ...]
     server_names: tuple[str, ...]
     certificates: tuple[Path, ...]
     private_keys: tuple[Path, ...]
+    directives: tuple["Directive", ...]
 
 
 @dataclass(frozen=True)
-class _Directive:
+class Directive:
+    """One directive, with its block if it has one, and where it stands."""
+
     name: str
     args: tuple[str, ...]
-    block: tuple["_Directive", ...]
+    block: tuple["Directive", ...]
+    file: Path
+    line: int
 
 
-def read_nginx(root: Path, config: Path) -> NginxConfig:
+def read_nginx(root: Path, config: Path, problems: list[OpsError] | None = None) -> NginxConfig:
     """Read the main file `config` and all that it includes, on the host whose `/` is `root`.
 
-    Raises OpsError, which names the file and line, for what is not there or cannot be parsed.
+    Raises OpsError, which names the file and line, for what is not there or cannot be parsed. With `problems`, those
+    of included files are put there instead, and the rest is read.
     """
-    reader = _Reader(root, config)
-    reader.read(config, 0)
+    reader = _Reader(root, config, problems)
+    directives = reader.read(config, 0)
     return NginxConfig(
         files=tuple(dict.fromkeys(reader.files)),
         server_names=tuple(dict.fromkeys(reader.names)),
         certificates=tuple(dict.fromkeys(reader.open)),
         private_keys=tuple(dict.fromkeys(reader.keys)),
+        directives=directives,
     )
 
 
 class _Reader:
-    def __init__(self, root: Path, config: Path) -> None:
+    def __init__(self, root: Path, config: Path, problems: list[OpsError] | None) -> None:
         self.root = root
+        self.problems = problems
         self.prefix = config.parent  # to which nginx takes names of files in its configuration as relative
         self.files: list[Path] = []
         self.names: list[str] = []
         self.open: list[Path] = []
         self.keys: list[Path] = []
 
-    def read(self, file: Path, depth: int) -> None:
+    def read(self, file: Path, depth: int) -> tuple[Directive, ...]:
         """Take in one file, and those it includes in their places."""
         if depth > _MAX_DEPTH:
             raise OpsError("nginx's configuration includes itself", where=str(file), hint="run: nginx -t")
+        directives = _parse(below(self.root, resolve(self.root, file)[1]), file)
         self.files.append(file)
-        self._walk(_parse(below(self.root, resolve(self.root, file)[1]), file), depth)
+        return self._walk(directives, depth)
 
-    def _walk(self, directives: Sequence[_Directive], depth: int) -> None:
+    def _walk(self, directives: Sequence[Directive], depth: int) -> tuple[Directive, ...]:
+        expanded: list[Directive] = []
         for directive in directives:
             if directive.name == "include":
                 for file in self._included(directive.args[0]):
-                    self.read(file, depth + 1)
+                    expanded += self._include(file, depth + 1)
             else:
                 self._take(directive)
-                self._walk(directive.block, depth)
+                expanded.append(replace(directive, block=self._walk(directive.block, depth)))
+        return tuple(expanded)
 
-    def _take(self, directive: _Directive) -> None:
+    def _include(self, file: Path, depth: int) -> tuple[Directive, ...]:
+        try:
+            return self.read(file, depth)
+        except OpsError as error:
+            if self.problems is None:
+                raise
+            self.problems.append(error)
+            return ()
+
+    def _take(self, directive: Directive) -> None:
         if directive.name == "server_name":
             self.names += [name for name in directive.args if name]
         for prefix in _PREFIXES:
@@ -106,7 +129,7 @@ class _Reader:
             yield fixed / match
 
 
-def _parse(place: Path, file: Path) -> tuple[_Directive, ...]:
+def _parse(place: Path, file: Path) -> tuple[Directive, ...]:
     try:
         parsed = crossplane.parse(
             str(place), single=True, catch_errors=False, check_ctx=False, check_args=False, comments=False
@@ -121,10 +144,13 @@ def _parse(place: Path, file: Path) -> tuple[_Directive, ...]:
         raise OpsError(
             f"nginx's configuration cannot be read: {error.strerror}", where=str(file), hint="run: nginx -t"
         ) from error
-    return _directives(parsed["config"][0]["parsed"])
+    return _directives(parsed["config"][0]["parsed"], file)
 
 
-def _directives(parsed: list[dict[str, Any]]) -> tuple[_Directive, ...]:
+def _directives(parsed: list[dict[str, Any]], file: Path) -> tuple[Directive, ...]:
     return tuple(
-        _Directive(item["directive"], tuple(item["args"]), _directives(item.get("block", []))) for item in parsed
+        Directive(
+            item["directive"], tuple(item["args"]), _directives(item.get("block", []), file), file, int(item["line"])
+        )
+        for item in parsed
     )
