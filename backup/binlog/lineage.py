@@ -77,7 +77,7 @@ def _broken(last: Segment, listing: Listing) -> str | None:
         return None if shipped == found else f"{last.name} was shipped with {shipped} bytes and now has {found}"
     if last.name not in names and following in names:
         return None
-    if last.name not in names and _number(names[0]) > _number(following):
+    if last.name not in names and _base(names[0]) == _base(following) and _number(names[0]) > _number(following):
         return f"the server purged {following} and all others before {names[0]} before they were shipped"
     return f"the server began its logs anew: {last.name} was shipped, and now there is {names[0]} to {names[-1]}"
 
@@ -171,6 +171,10 @@ def _read(catalog: Catalog, ref: LineageRef, key: str) -> End:
     if (segment.stack, segment.server, segment.lineage) != (catalog.stack, ref.server, ref.lineage):
         raise IntegrityError(f"{key} is the record of another lineage: {segment.lineage}", where=catalog.store.where)
     return End(segment, sha256_hex(data))
+
+
+def _base(name: str) -> str:
+    return name.rpartition(".")[0]
 
 
 def _number(name: str) -> int:
