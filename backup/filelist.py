@@ -59,8 +59,8 @@ def parse_list(lines: Iterable[bytes], what: str) -> Iterator[FileEntry]:
             raise IntegrityError(f"line {number} of {what} is no entry of a file list: {error}") from error
 
 
-def _entry(fields: dict[str, Any]) -> FileEntry:
-    if fields.get("type") not in TYPES:
+def _entry(fields: Any) -> FileEntry:
+    if not isinstance(fields, dict) or fields.get("type") not in TYPES:
         raise ValueError("its type is unknown")
     entry = FileEntry(**fields)
     for name in ("mode", "uid", "gid", "size", "mtime_ns"):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import crossplane
-from crossplane.errors import NgxParserBaseException
 
 from opsctl.core.errors import OpsError
 from opsctl.stack.rooted import below, resolve
@@ -17,7 +16,9 @@ _MAX_DEPTH = 20
 _CERTIFICATES = ("ssl_certificate", "ssl_trusted_certificate", "ssl_client_certificate", "ssl_dhparam")
 _KEYS = ("ssl_certificate_key", "ssl_password_file", "ssl_session_ticket_key")
 _PREFIXES = ("", "proxy_", "grpc_", "uwsgi_")
-# Values that are no file: the data itself, a key of an OpenSSL engine or store, one that is known only per request.
+# The parser's own idea of how many words a directive takes is older than many an nginx.
+_ARGUMENTS = "invalid number of arguments"
+# Values that are no file: the data itself, or a key of an OpenSSL engine or store.
 _NO_FILE = ("data:", "engine:", "store:")
 
 
@@ -130,20 +131,14 @@ class _Reader:
 
 
 def _parse(place: Path, file: Path) -> tuple[Directive, ...]:
-    try:
-        parsed = crossplane.parse(
-            str(place), single=True, catch_errors=False, check_ctx=False, check_args=False, comments=False
-        )
-    except NgxParserBaseException as error:
-        raise OpsError(
-            f"nginx's configuration cannot be read: {error.strerror}, line {error.lineno}",
-            where=str(file),
-            hint="run: nginx -t",
-        ) from error
-    except OSError as error:
-        raise OpsError(
-            f"nginx's configuration cannot be read: {error.strerror}", where=str(file), hint="run: nginx -t"
-        ) from error
+    # Where a directive may stand depends on what includes it, so that is not checked for a file by itself.
+    parsed = crossplane.parse(str(place), single=True, check_ctx=False)
+    for error in parsed["errors"]:
+        if _ARGUMENTS not in error["error"]:
+            line = f", line {error['line']}" if error["line"] else ""
+            raise OpsError(
+                f"nginx's configuration cannot be read: {error['error']}", where=f"{file}{line}", hint="run: nginx -t"
+            )
     return _directives(parsed["config"][0]["parsed"], file)
 
 

@@ -95,7 +95,8 @@ def test_certificates_and_keys_of_all_modules_are_found_and_what_is_no_file_is_n
 
 
 def test_directives_of_modules_that_nobody_knows_are_no_obstacle(tmp_path: Path) -> None:
-    text = 'brotli on; sendfile on with more words than before; more_set_headers "X: y"; server { server_name a; some_block_of_a_module { key value; } }'
+    modules = 'brotli on; sendfile on with more words; more_set_headers "X: y"; '
+    text = modules + "server { server_name a; some_block_of_a_module { key value; } }"
     assert conf(tmp_path, http(text)).server_names == ("a",)
 
 
