@@ -27,6 +27,10 @@ class Root(LazyGroup):
 
     package = "opsctl.cli"
     summaries = {  # noqa: RUF012
+        "init": "Find the stack, write settings, make keys and accounts.",
+        "doctor": "Look at everything that has to be in place.",
+        "backup": "Make backups, list them, verify them.",
+        "binlog": "Ship binary logs, list what was shipped, find gaps.",
         "config": "Show, check or generate the settings.",
         "ledger": "Read and verify the list of what runs have proved.",
     }

@@ -1,10 +1,15 @@
 """Builds what the domains work with from the settings."""
 
+from backup.catalog import Catalog
+from backup.checkpoints import publish_checkpoint
+from backup.context import Host
+from opsctl.cli.session import Session
 from opsctl.core.ledger import SqliteLedger
 from opsctl.core.signing import Verifier
 from opsctl.core.store import Store
 from opsctl.core.store.directory import DirectoryStore
 from opsctl.settings import Settings
+from restore_drill.context import DrillHost
 
 LEDGER_FILE = "ledger.sqlite"
 
@@ -22,3 +27,51 @@ def store(settings: Settings, repository: str | None = None) -> Store:
 def verifier(settings: Settings) -> Verifier:
     """Believes this machine's allowed signers."""
     return Verifier(settings.trust.allowed_signers)
+
+
+def catalog(settings: Settings, repository: str | None = None) -> Catalog:
+    """The content of a repository, by default the first, verified when it is read."""
+    return Catalog(store(settings, repository), settings.stack.name, verifier(settings))
+
+
+def host(session: Session) -> Host:
+    """What jobs on the host work with. Raises SettingsError where a section is missing."""
+    settings = session.settings
+    return Host(
+        stack=settings.stack,
+        database=settings.require_database(),
+        sites=settings.sites,
+        nginx=settings.nginx,
+        backup=settings.require_backup(),
+        binlog=settings.binlog,
+        objectives=settings.objectives,
+        machine=settings.machine,
+        trust=settings.trust,
+        store=store(settings),
+        ledger=ledger(settings),
+        progress=session.progress,
+        settings_files=(session.loaded.path,),
+    )
+
+
+def drill_host(session: Session, repository: str | None = None) -> DrillHost:
+    """What restores and drills work with. Raises SettingsError where a section is missing."""
+    settings = session.settings
+    chosen = settings.require_repository(repository)
+    return DrillHost(
+        stack=settings.stack.name,
+        drill=settings.require_drill(),
+        objectives=settings.objectives,
+        machine=settings.machine,
+        trust=settings.trust,
+        repository=chosen.name,
+        store=store(settings, chosen.name),
+        off_host=chosen.off_host,
+        ledger=ledger(settings),
+        progress=session.progress,
+    )
+
+
+def pin(settings: Settings, repository: str | None = None) -> None:
+    """State in the repository what the ledger says now, after a run has written its record."""
+    publish_checkpoint(store(settings, repository), settings.stack.name, ledger(settings), settings.trust)

@@ -109,7 +109,7 @@ def list_text(document: LedgerList, paint: Painter) -> Iterator[str]:
         )
         for row in document.entries
     ]
-    yield from table(("seq", "finished", "kind", "subject", "outcome", "counts"), rows, paint)
+    yield from table(("seq", "finished", "kind", "subject", "outcome", "today"), rows, paint)
 
 
 def _freshness(fresh_until: datetime | None, now: datetime) -> Cell:

@@ -17,7 +17,7 @@ from opsctl.core.record import Record
 from opsctl.core.result import Outcome
 from opsctl.core.signing import create_key
 from opsctl.settings import load_settings
-from tests.integration.cli.conftest import SIGNER, Machine
+from tests.integration.cli.conftest import SIGNER, Machine, plain_machine
 
 
 class Body(BaseModel):
@@ -172,7 +172,7 @@ def test_the_checkpoints_of_another_machines_ledger_are_passed_over(
 ) -> None:
     append(machine, 1)
     checkpoint(machine)
-    other = Machine(tmp_path_factory.mktemp("other"), capsys)
+    other = plain_machine(tmp_path_factory.mktemp("other"), capsys)
     append(other, 5)
     shutil.copytree(machine.directory / "repository", other.directory / "repository")
     code, document = other.json("ledger", "verify")

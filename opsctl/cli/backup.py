@@ -1,0 +1,49 @@
+"""`opsctl backup`: make backups, list them, look at them."""
+
+from typing import Annotated
+
+import typer
+
+from backup.run import run_backup
+from opsctl.cli import wire
+from opsctl.cli.output import Answer
+from opsctl.cli.session import Session, command, new_group
+from opsctl.cli.views import backup as view
+
+app = new_group("Make backups, list them, verify them.")
+
+RepositoryOption = Annotated[
+    str | None, typer.Option("--repository", metavar="NAME", help="Another repository than the first.")
+]
+
+
+@command(app, "run")
+def run(session: Session) -> Answer:
+    """Take a full backup, read it back, sign it, and publish it."""
+    manifest = run_backup(wire.host(session), kind="full", lock_wait_s=session.options.lock_wait_s)
+    wire.pin(session.settings)
+    document = view.BackupRun(manifest=manifest)
+    return Answer(document, lambda paint: view.run_text(document, paint), report=True)
+
+
+@command(app, "list")
+def list_(session: Session, repository: RepositoryOption = None) -> Answer:
+    """List all backups, oldest first; each one's signature is verified."""
+    catalog = wire.catalog(session.settings, repository)
+    document = view.listed(catalog.store.where, [catalog.manifest(backup_id) for backup_id in catalog.backup_ids()])
+    return Answer(document, lambda paint: view.list_text(document, paint))
+
+
+@command(app, "show")
+def show(
+    session: Session,
+    backup_id: Annotated[
+        str | None, typer.Argument(metavar="ID", help="The backup's id (default: the newest).")
+    ] = None,
+    repository: RepositoryOption = None,
+) -> Answer:
+    """Show what a backup holds."""
+    catalog = wire.catalog(session.settings, repository)
+    manifest = catalog.newest() if backup_id is None else catalog.manifest(backup_id)
+    document = view.BackupShow(manifest=manifest)
+    return Answer(document, lambda paint: view.show_text(document, paint))

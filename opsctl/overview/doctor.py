@@ -1,0 +1,92 @@
+"""`opsctl doctor`: everything that has to be in place before a night's work, each looked at, each with the next thing
+to type."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from backup.catalog import Catalog
+from opsctl.core.errors import ExitCode
+from opsctl.core.probe import Probe
+from opsctl.core.result import Outcome, Result
+from opsctl.core.runner import LocalRunner, Runner
+from opsctl.core.settings import Loaded
+from opsctl.core.signing import Verifier
+from opsctl.core.store.directory import DirectoryStore
+from opsctl.overview.probes.files import password_probes, settings_probes, stack_probes
+from opsctl.overview.probes.grants import grant_probes
+from opsctl.overview.probes.keys import identity_probes, no_identity_probe, recipient_probes, signing_probes
+from opsctl.overview.probes.programs import ON_DRILL_HOST, ON_HOST, program_probes
+from opsctl.overview.probes.repository import repository_probes
+from opsctl.overview.probes.sandbox import sandbox_probes
+from opsctl.overview.probes.server import server_probes
+from opsctl.settings import Settings
+
+
+def probes(loaded: Loaded[Settings]) -> list[Probe]:
+    """The probes that this machine's place asks for, in the order in which to repair what they find."""
+    settings = loaded.settings
+    place = settings.machine.place
+    found: dict[str, Probe] = {}
+    for probe in _all(loaded, makes=place in {"host", "all"}, drills=place in {"drill_host", "all"}):
+        found.setdefault(probe.id, probe)
+    return list(found.values())
+
+
+def _all(loaded: Loaded[Settings], *, makes: bool, drills: bool) -> Iterator[Probe]:
+    settings = loaded.settings
+    yield from settings_probes(loaded.path, settings.machine)
+    yield from signing_probes(settings.trust)
+    if makes:
+        yield from program_probes(ON_HOST)
+        yield from _of_host(settings, loaded.path.parent)
+    if drills:
+        yield from program_probes(ON_DRILL_HOST)
+        yield from _of_drill_host(settings)
+    verifier = Verifier(settings.trust.allowed_signers)
+    for repository in settings.repositories:
+        yield from repository_probes(repository, settings.stack.name, verifier, writes=makes)
+
+
+def _of_host(settings: Settings, directory: Path) -> Iterator[Probe]:
+    backup = settings.require_backup()
+    yield from recipient_probes(backup.recipients, backup.keys_recipients)
+    if settings.machine.place == "host":
+        drill = settings.drill
+        named = () if drill is None else (*drill.identity_files, *drill.keys_identity_files)
+        yield no_identity_probe([directory], named)
+    database = settings.require_database()
+    yield from password_probes(database)
+    yield from server_probes(database)
+    yield from grant_probes(database)
+    yield from stack_probes(settings.stack.root, settings.sites, settings.nginx)
+
+
+def _of_drill_host(settings: Settings) -> Iterator[Probe]:
+    drill = settings.require_drill()
+    yield from identity_probes(drill.identity_files, drill.keys_identity_files)
+    yield from sandbox_probes(drill.scratch_dir, _catalog(settings) if settings.repositories else None)
+
+
+def _catalog(settings: Settings) -> Catalog:
+    store = DirectoryStore(settings.require_repository().path)
+    return Catalog(store, settings.stack.name, Verifier(settings.trust.allowed_signers))
+
+
+def examine(
+    wanted: Sequence[Probe], *, host: Runner | None = None, watch: Callable[[Probe], None] = lambda probe: None
+) -> list[Result]:
+    """Run the probes one after the other; `watch` hears of each before it runs."""
+    runner = LocalRunner() if host is None else host
+    results = []
+    for probe in wanted:
+        watch(probe)
+        results.append(probe.run(runner))
+    return results
+
+
+def exit_code(results: Sequence[Result]) -> ExitCode:
+    """4 when something failed, else 3 when something could not be looked at, else 0."""
+    outcomes = {result.outcome for result in results}
+    if Outcome.FAILED in outcomes:
+        return ExitCode.FINDINGS
+    return ExitCode.PARTIAL if Outcome.COULD_NOT_RUN in outcomes else ExitCode.DONE

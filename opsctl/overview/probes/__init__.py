@@ -1,0 +1,1 @@
+"""What `opsctl doctor` looks at: one file per family of probes."""

@@ -1,0 +1,77 @@
+"""Probes of the two accounts' privileges, one for each, with the SQL that gives what is missing."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from opsctl.core.errors import AuthError, OpsError
+from opsctl.core.mariadb.connect import connected, read_password, rows
+from opsctl.core.runner import Runner
+from opsctl.overview.probes.look import Look, Seen, bad, good
+from opsctl.overview.probes.server import TIMEOUT_S
+from opsctl.stack.accounts import BACKUP_GRANTS, Grant, grant_sql, heartbeat_sql, missing, ship_grants
+from opsctl.stack.settings import DatabaseSection
+
+# Compiled by the server, which checks the privileges, and true for no row: nothing is written and nothing logged.
+_WRITES = (
+    "UPDATE {table} SET at = UTC_TIMESTAMP(6) WHERE id = 1 AND FALSE",
+    "INSERT INTO {table} (id, at) SELECT 1, UTC_TIMESTAMP(6) FROM DUAL WHERE FALSE",
+)
+
+
+def grant_probes(database: DatabaseSection) -> list[Look]:
+    """A probe for each privilege of each account, and one that tries to write the heartbeat."""
+    accounts = (
+        ("backup", database.backup_user, database.backup_password_file, BACKUP_GRANTS),
+        ("ship", database.ship_user, database.ship_password_file, ship_grants(database)),
+    )
+    probes = [
+        Look(
+            f"grant.{role}.{grant.privilege.lower().replace(' ', '_')}",
+            f"{user} has {grant.privilege}",
+            f"{grant.privilege} on {grant.on}, {grant.why}",
+            partial(_look, database.socket, user, file, grant),
+        )
+        for role, user, file, grants in accounts
+        for grant in grants
+    ]
+    probes.append(
+        Look(
+            "server.heartbeat",
+            "the heartbeat can be written",
+            f"{database.ship_user} may write {database.heartbeat_table}",
+            partial(_heartbeat, database),
+            failing=(AuthError,),
+        )
+    )
+    return probes
+
+
+def _look(socket: Path, user: str, password_file: Path | None, grant: Grant, host: Runner) -> Seen:
+    shown = _shown(socket, user, password_file)
+    lacking = missing([grant], shown)
+    if lacking:
+        return bad(
+            f"{user} lacks {grant.privilege} on {grant.on}", f"as the database's root: {grant_sql(user, lacking)[0]}"
+        )
+    return good(f"{grant.privilege} on {grant.on}")
+
+
+def _shown(socket: Path, user: str, password_file: Path | None) -> Sequence[str]:
+    password = read_password(password_file, user)
+    with connected(socket, user=user, password=password, timeout_s=TIMEOUT_S) as connection:
+        return [line for (line,) in rows(connection, "SHOW GRANTS")]
+
+
+def _heartbeat(database: DatabaseSection, host: Runner) -> Seen:
+    password = read_password(database.ship_password_file, database.ship_user)
+    try:
+        with connected(database.socket, user=database.ship_user, password=password, timeout_s=TIMEOUT_S) as connection:
+            for statement in _WRITES:
+                rows(connection, statement.format(table=database.heartbeat_table))
+            found = rows(connection, f"SELECT at FROM {database.heartbeat_table} WHERE id = 1")  # noqa: S608 - from settings
+    except AuthError:
+        raise
+    except OpsError as error:
+        return bad(str(error), f"as the database's root: {' '.join(heartbeat_sql(database))}")
+    return good(f"the last heartbeat is of {found[0][0]} UTC" if found else "there was no heartbeat yet")
