@@ -1,6 +1,8 @@
 """What `binlog list` and `binlog gaps` are told about an archive made from a real server."""
 
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from backup.manifest import Manifest
 from opsctl.core.clock import utcnow
 from opsctl.core.errors import IntegrityError
 from opsctl.core.signing import Namespace
+from opsctl.core.store.directory import DirectoryStore
 from tests.integration.binlog.shipping import LOGGING, insert, lineage, shipping_host
 from tests.support.mariadb import Server, running_server
 from tests.unit.backup.binlogs import manifest
@@ -30,10 +33,30 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def host(server: Server, tmp_path: Path) -> Host:
+def live(server: Server, tmp_path: Path) -> Host:
+    """A host that has shipped two segments, on a running server."""
+    return ship_some(shipping_host(tmp_path, server), server, 2)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Host:
     """A host that has shipped four segments."""
-    host = shipping_host(tmp_path, server)
-    for key in range(4):
+    with running_server(LOGGING) as server:
+        return ship_some(shipping_host(tmp_path_factory.mktemp("made"), server), server, 4)
+
+
+@pytest.fixture
+def host(made: Host, tmp_path: Path) -> Host:
+    """A copy of it: repository, trust and state are the test's own; its server is gone."""
+    directory = tmp_path / "host"
+    shutil.copytree(made.machine.state_dir.parent, directory)
+    trust = made.trust.model_copy(update={"allowed_signers": directory / "etc" / "allowed_signers"})
+    machine = made.machine.model_copy(update={"state_dir": directory / "state"})
+    return replace(made, store=DirectoryStore(directory / "repository"), trust=trust, machine=machine)
+
+
+def ship_some(host: Host, server: Server, count: int) -> Host:
+    for key in range(count):
         insert(server, key)
         ship(host)
     return host
@@ -66,28 +89,28 @@ def test_an_archive_without_gaps_has_none(host: Host) -> None:
     assert find_gaps(host.catalog) == []
 
 
-def test_the_overview_says_what_each_lineage_holds(host: Host, server: Server) -> None:
+def test_the_overview_says_what_each_lineage_holds(live: Host, server: Server) -> None:
     server.sql("RESET MASTER")
     with pytest.raises(LineageBrokenError):
-        ship(host)
-    first, second = segments_overview(host.catalog)
-    assert (first.reason, len(first.segments), first.server) == ("first shipment", 4, "s7")
+        ship(live)
+    first, second = segments_overview(live.catalog)
+    assert (first.reason, len(first.segments), first.server) == ("first shipment", 2, "s7")
     assert (len(second.segments), second.transactions) == (1, 1)
-    assert first.plain_size == sum(segment.sealed.plain_size for segment in lineage(host, 0))
+    assert first.plain_size == sum(segment.sealed.plain_size for segment in lineage(live, 0))
     assert first.heartbeat is not None
     assert second.heartbeat is not None
     assert first.heartbeat < second.heartbeat
 
 
-def test_another_lineage_is_a_gap_with_its_reason_and_the_times_between(host: Host, server: Server) -> None:
+def test_another_lineage_is_a_gap_with_its_reason_and_the_times_between(live: Host, server: Server) -> None:
     server.sql("RESET MASTER")
     with pytest.raises(LineageBrokenError):
-        ship(host)
-    (gap,) = find_gaps(host.catalog)
+        ship(live)
+    (gap,) = find_gaps(live.catalog)
     assert gap.kind is GapKind.LINEAGE
     assert "began its logs anew" in gap.what
-    assert gap.after == lineage(host, 0)[-1].heartbeat
-    assert gap.until == lineage(host)[0].first_time
+    assert gap.after == lineage(live, 0)[-1].heartbeat
+    assert gap.until == lineage(live)[0].first_time
 
 
 def remove_record(host: Host) -> tuple[GapKind, str]:
@@ -171,14 +194,14 @@ def test_a_cut_tail_is_seen_by_the_newest_head(host: Host) -> None:
     assert "has seen 4 segments, 3 are here" in gap.what
 
 
-def test_a_head_states_the_newest_backup_and_is_newer_than_the_one_before(host: Host, server: Server) -> None:
-    before = host.catalog.newest_head()
-    backup = take_backup(host, server)
-    head = publish_head(host)
+def test_a_head_states_the_newest_backup_and_is_newer_than_the_one_before(live: Host, server: Server) -> None:
+    before = live.catalog.newest_head()
+    backup = take_backup(live, server)
+    head = publish_head(live)
     assert before is not None
     assert (before.newest_backup, head.newest_backup) == (None, backup.id)
     assert head.at > before.at
-    assert host.catalog.newest_head() == head
+    assert live.catalog.newest_head() == head
 
 
 def test_a_stack_that_has_shipped_nothing_has_a_head_too(server: Server, tmp_path: Path) -> None:
@@ -195,19 +218,19 @@ def test_only_the_newest_heads_are_kept_with_their_signatures(server: Server, tm
     assert f"{published[3].at:%Y%m%dT%H%M%S%fZ}" in keys[0]
 
 
-def test_a_full_backup_is_due_after_a_gap_until_there_is_one(host: Host, server: Server) -> None:
-    assert full_backup_due(host.catalog) == "there is no full backup"
-    take_backup(host, server)
-    assert full_backup_due(host.catalog) is None
-    assert ship(host).body.full_backup_due is None
+def test_a_full_backup_is_due_after_a_gap_until_there_is_one(live: Host, server: Server) -> None:
+    assert full_backup_due(live.catalog) == "there is no full backup"
+    take_backup(live, server)
+    assert full_backup_due(live.catalog) is None
+    assert ship(live).body.full_backup_due is None
     server.sql("RESET MASTER")
     with pytest.raises(LineageBrokenError) as caught:
-        ship(host)
+        ship(live)
     assert "began anew after the newest full backup" in (caught.value.shipment.body.full_backup_due or "")
-    take_backup(host, server, kind="incremental")
-    assert ship(host).body.full_backup_due is not None
-    take_backup(host, server)
-    assert ship(host).body.full_backup_due is None
+    take_backup(live, server, kind="incremental")
+    assert ship(live).body.full_backup_due is not None
+    take_backup(live, server)
+    assert ship(live).body.full_backup_due is None
 
 
 def test_a_backup_from_before_the_first_shipment_is_continued_by_it(server: Server, tmp_path: Path) -> None:
