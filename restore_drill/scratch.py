@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import socket as sockets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any, Self
 
 import pymysql
 from pydantic import SecretStr
+from pymysql.constants import CR
 
 from opsctl.core.errors import OpsError, UnreachableError
 from opsctl.core.process import Child, command, describe_status, kill, spawn
@@ -152,24 +154,21 @@ class ScratchServer:
     ) -> "pymysql.Connection[Any]":
         """Connect as the administrator, or as a user with a password, committing each statement.
 
-        Raises pymysql's errors. The socket is reached through its directory's descriptor, so that the path may be
-        longer than the 107 bytes of unix(7).
+        Raises pymysql's errors.
         """
         if user is None:
             user, password = self._admin, self._password
-        directory = os.open(self._place.run, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            return pymysql.connect(
-                unix_socket=f"/proc/self/fd/{directory}/{SOCKET}",
-                user=user,
-                password=password.get_secret_value() if password is not None else "",
-                database=database,
-                charset="utf8mb4",
-                autocommit=True,
-                **others,
-            )
-        finally:
-            os.close(directory)
+        connection = pymysql.connect(
+            user=user,
+            password=password.get_secret_value() if password is not None else "",
+            database=database,
+            charset="utf8mb4",
+            autocommit=True,
+            defer_connect=True,
+            **others,
+        )
+        connection.connect(self._connected_socket())
+        return connection
 
     def query(self, sql: str, arguments: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Run one statement as the administrator; its rows, by column. Raises OpsError with the server's answer."""
@@ -214,6 +213,20 @@ class ScratchServer:
         """An error about the server, with the end of its error log."""
         return OpsError(f"{message}{self._last_words()}", where=str(self._place.data))
 
+    def _connected_socket(self) -> sockets.socket:
+        """A socket to the server, reached through its directory's descriptor: the path may be longer than the 107 bytes
+        of unix(7)."""
+        directory = os.open(self._place.run, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        client = sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
+        try:
+            client.connect(f"/proc/self/fd/{directory}/{SOCKET}")
+        except OSError as error:
+            client.close()
+            raise pymysql.OperationalError(CR.CR_CONN_HOST_ERROR, f"no server at {self.socket}: {error}") from error
+        finally:
+            os.close(directory)
+        return client
+
     def _ask_to_end(self, drop_admin: bool) -> None:
         with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
             if drop_admin:
@@ -254,7 +267,8 @@ class ScratchServer:
 
     def _answers(self) -> bool:
         try:
-            with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
+            connection = self.connect(read_timeout=START_TIMEOUT_S)
+            with contextlib.closing(connection), connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
         except pymysql.Error:
             return False

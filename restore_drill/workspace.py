@@ -9,6 +9,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def workspace(parent: Path, *, prefix: str = PREFIX) -> Iterator[ScratchPaths]:
     Its parts exist and belong to the sandbox's user; nobody else but root gets in. What killed runs left below `parent`
     under the same prefix is removed first. Raises OpsError when `parent` cannot be used.
     """
+    _require_passable(parent)
     remove_dead(parent, prefix=prefix)
     name = f"{prefix}{os.getpid()}-{secrets.token_hex(4)}"
     try:
@@ -64,6 +66,19 @@ def remove_tree(path: Path) -> None:
                     os.chmod(os.path.join(folder, name), 0o700)
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(path)
+
+
+def _require_passable(parent: Path) -> None:
+    """The sandbox's user is nobody: it has to be let through every directory above its own."""
+    for directory in (parent, *parent.parents):
+        if not directory.is_dir():
+            raise OpsError("there is no such directory", where=str(directory), hint="make it first")
+        if os.geteuid() == 0 and not directory.stat().st_mode & stat.S_IXOTH:
+            raise OpsError(
+                f"restored things run as an unprivileged user, who may not pass through {directory}",
+                where=str(parent),
+                hint=f"choose a directory elsewhere, such as one below /srv, or: chmod o+x {directory}",
+            )
 
 
 def _lay_out(root: Path) -> ScratchPaths:

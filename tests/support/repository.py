@@ -3,13 +3,14 @@
 Shipping and backing up proper have tests of their own; what is made here has the same form.
 """
 
-import secrets
+import dataclasses
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,13 @@ from backup.documents import publish
 from backup.manifest import Artefact, Database, Manifest
 from backup.segment import NO_RECORD, Head, Segment
 from backup.settings import ObjectivesSection
-from opsctl.core.canonical import canonical, sha256_hex
+from opsctl.core.canonical import sha256_hex
 from opsctl.core.clock import compact, new_id, utcnow
 from opsctl.core.ledger import SqliteLedger
 from opsctl.core.machine import MachineSection, TrustSection
 from opsctl.core.mariadb.binlog import scan
 from opsctl.core.mariadb.binlog_targets import state_at
 from opsctl.core.pipeline import Source
-from opsctl.core.process import command
 from opsctl.core.progress import Silent
 from opsctl.core.signing import Namespace, allowed_signers_line, create_key
 from opsctl.core.store.directory import DirectoryStore
@@ -56,6 +56,21 @@ class Repository:
         store = self.host.store
         assert isinstance(store, DirectoryStore)
         return store
+
+    def copy(self, directory: Path) -> "Repository":
+        """The same content, keys and trust for another test to change; nothing is remembered there yet."""
+        shutil.copytree(self.store.directory, directory / "repository")
+        (directory / "scratch").mkdir()
+        machine = self.host.machine.model_copy(update={"state_dir": directory / "state"})
+        host = dataclasses.replace(
+            self.host,
+            store=DirectoryStore(directory / "repository"),
+            machine=machine,
+            drill=self.host.drill.model_copy(update={"scratch_dir": directory / "scratch"}),
+            ledger=SqliteLedger(directory / "state" / "ledger.sqlite"),
+        )
+        shipped = {lineage: list(records) for lineage, records in self.shipped.items()}
+        return Repository(directory, host, self.identity, shipped)
 
     def seal(self, key: str, path: Path) -> Sealed:
         """Seal one file's bytes under a key."""
