@@ -5,10 +5,12 @@ from typing import Annotated
 import typer
 
 from backup.run import run_backup
+from backup.verify import verify_backup
 from opsctl.cli import wire
 from opsctl.cli.output import Answer
 from opsctl.cli.session import Session, command, new_group
 from opsctl.cli.views import backup as view
+from opsctl.cli.views import verification
 
 app = new_group("Make backups, list them, verify them.")
 
@@ -47,3 +49,26 @@ def show(
     manifest = catalog.newest() if backup_id is None else catalog.manifest(backup_id)
     document = view.BackupShow(manifest=manifest)
     return Answer(document, lambda paint: view.show_text(document, paint))
+
+
+@command(app, "verify")
+def verify(
+    session: Session,
+    backup_id: Annotated[
+        str | None, typer.Argument(metavar="ID", help="The backup's id (default: the newest).")
+    ] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Every backup there is.")] = False,
+    repository: RepositoryOption = None,
+) -> Answer:
+    """Check that a backup is still what was signed: every archive's size and hash, and nothing extra.
+
+    Nothing is decrypted; whether it restores is shown by a drill.
+    """
+    settings = session.settings
+    catalog = wire.catalog(settings, repository)
+    ids = catalog.backup_ids() if every else [backup_id or catalog.newest().id]
+    ledger = wire.ledger(settings)
+    records = [verify_backup(catalog, each, ledger=ledger, progress=session.progress) for each in ids]
+    document = verification.verified(records)
+    return Answer(document, lambda paint: verification.text(document, paint), verification.exit_code(records))

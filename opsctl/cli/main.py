@@ -79,8 +79,8 @@ def run(arguments: list[str]) -> int:
         return _usage(error)
     except BrokenPipeError:
         return ExitCode.FAILED
-    except (KeyboardInterrupt, signals.Terminated) as error:
-        return show(error, debug=False)
+    except BaseException as error:  # noqa: BLE001 - what happens before a command begins has an exit code as well
+        return show(error, debug="--debug" in arguments)
     return int(code or ExitCode.DONE)
 
 

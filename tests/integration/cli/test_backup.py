@@ -1,0 +1,105 @@
+"""`opsctl backup` and `opsctl binlog` on a customer's host, from the command line to the repository."""
+
+from pathlib import Path
+
+import pytest
+
+from opsctl.overview.demo.stack import DemoStack
+from tests.integration.cli.conftest import Machine
+
+
+@pytest.fixture
+def backed_up(demo: DemoStack, customer: Machine) -> Machine:
+    code, out, err = customer.opsctl("backup", "run", "--quiet")
+    assert (code, out, err) == (0, "", ""), err
+    return customer
+
+
+def archive(machine: Machine) -> Path:
+    return next((machine.directory / "repository").rglob("db.mbstream.zst.age"))
+
+
+def test_a_backup_is_made_listed_shown_and_verified(backed_up: Machine) -> None:
+    code, document = backed_up.json("backup", "list")
+    assert code == 0
+    (row,) = document["backups"]
+    assert row["tables"] > 100
+    code, document = backed_up.json("backup", "show", row["id"])
+    assert (code, document["manifest"]["id"]) == (0, row["id"])
+    code, document = backed_up.json("backup", "verify")
+    assert (code, document["backups"][0]["outcome"]) == (0, "passed")
+    for words in (("list",), ("show",), ("verify", "--all"), ("run",)):
+        _, out, _ = backed_up.opsctl("backup", *words)
+        assert max(len(line) for line in out.splitlines()) <= 80
+
+
+def test_an_altered_archive_is_no_longer_what_was_signed(backed_up: Machine) -> None:
+    path = archive(backed_up)
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.chmod(0o640)
+    path.write_bytes(data)
+    code, out, _ = backed_up.opsctl("backup", "verify")
+    assert code == 12
+    assert "db.mbstream.zst.age has other bytes than the manifest says" in " ".join(out.split())
+
+
+def test_every_run_pins_the_ledger(backed_up: Machine) -> None:
+    backed_up.opsctl("binlog", "ship")
+    code, document = backed_up.json("ledger", "verify")
+    assert (code, document["verdict"], document["pinned"]) == (0, "intact and pinned", 2)
+
+
+def test_binary_logs_are_shipped_listed_and_without_gaps(demo: DemoStack, backed_up: Machine) -> None:
+    demo.write_more(2)
+    code, document = backed_up.json("binlog", "ship")
+    assert code == 0
+    assert document["full_backup_due"] is None
+    assert sum(segment["transactions"] for segment in document["segments"]) > 2
+    code, document = backed_up.json("binlog", "list")
+    assert (code, len(document["lineages"])) == (0, 1)
+    assert backed_up.json("binlog", "gaps") == (0, {"version": 1, "kind": "binlog-gaps", "gaps": []})
+    for words in (("list",), ("gaps",), ("ship",)):
+        _, out, _ = backed_up.opsctl("binlog", *words)
+        assert max(len(line) for line in out.splitlines()) <= 80
+
+
+def test_a_lost_segment_is_a_gap(backed_up: Machine) -> None:
+    for _ in range(3):
+        backed_up.opsctl("binlog", "ship")
+    records = sorted((backed_up.directory / "repository/demo/binlog").glob("s*/*/*.json"))
+    records[1].unlink()
+    code, out, _ = backed_up.opsctl("binlog", "gaps")
+    assert code == 12
+    assert "is missing" in out
+
+
+def test_a_wrong_password_has_its_exit_code(demo: DemoStack, backed_up: Machine) -> None:
+    for name in ("backup", "ship"):
+        (backed_up.directory / "secrets" / f"{name}.password").write_text("wrong-password-7f3a\n")
+    for words in (("backup", "run"), ("binlog", "ship")):
+        code, out, err = backed_up.opsctl(*words)
+        assert code == 5
+        assert "wrong-password-7f3a" not in out + err
+        assert "Try:" in err
+
+
+def test_a_server_that_is_not_there_has_its_exit_code(demo: DemoStack, backed_up: Machine) -> None:
+    demo.stop()
+    assert backed_up.opsctl("backup", "run")[0] == 10
+    assert backed_up.opsctl("binlog", "ship")[0] == 10
+
+
+def test_reading_leaves_no_trace(backed_up: Machine) -> None:
+    def everything() -> dict[Path, bytes]:
+        kept = ("-wal", "-shm")
+        return {
+            path: path.read_bytes()
+            for path in backed_up.directory.rglob("*")
+            if path.is_file() and not path.name.endswith(kept)
+        }
+
+    before = everything()
+    for words in ("backup list", "backup show", "binlog list", "binlog gaps", "ledger list", "ledger verify", "doctor"):
+        assert backed_up.opsctl(*words.split())[0] == 0
+    assert everything() == before
