@@ -1,13 +1,13 @@
 """Shipping from servers whose logs no longer continue what was shipped: said once, loudly, and then shipped."""
 
 import re
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from backup.binlog.heartbeat import HeartbeatMemory
-from backup.binlog.lineage import full_backup_due
 from backup.binlog.session import session
 from backup.binlog.ship import LineageBrokenError, ship
 from backup.binlog.shipper import Shipper
@@ -15,6 +15,7 @@ from backup.context import Host
 from opsctl.core.clock import utcnow
 from opsctl.core.errors import ExitCode
 from opsctl.core.mariadb.binlog_sequence import verify_sequence
+from opsctl.core.mariadb.gtid import BinlogState
 from opsctl.core.result import Outcome
 from tests.integration.binlog.servers import purge_to
 from tests.integration.binlog.shipping import (
@@ -25,6 +26,7 @@ from tests.integration.binlog.shipping import (
     opened,
     shipping_host,
 )
+from tests.support.binlogs import INCIDENT, BinlogBuilder
 from tests.support.mariadb import Server, running_server
 
 
@@ -101,6 +103,19 @@ def test_files_purged_before_they_were_shipped_are_a_gap(server: Server, tmp_pat
     check_replayable(host, tmp_path)
 
 
+def test_a_following_name_with_another_state_is_a_gap_when_the_shipped_file_is_gone(
+    server: Server, tmp_path: Path
+) -> None:
+    host = shipping_host(tmp_path, server)
+    ship(host)
+    server.sql("RESET MASTER")
+    insert(server, 1)
+    server.sql("FLUSH BINARY LOGS")
+    purge_to(server, "bin.000002")
+    check_broken(host, r"bin\.000002 begins at '0-7-1', bin\.000001 ended at", first="bin.000002", segments=2)
+    check_replayable(host, tmp_path)
+
+
 def test_a_file_missing_from_the_middle_is_a_gap(server: Server, tmp_path: Path) -> None:
     host = shipping_host(tmp_path, server)
     ship(host)
@@ -157,6 +172,17 @@ def test_a_damaged_file_ends_its_lineage_and_the_next_file_begins_another(server
     overwrite(server, "bin.000002", b"innocent", b"tampered")
     check_broken(host, r"bin\.000002 is damaged at offset \d+", first="bin.000003", segments=1)
     check_replayable(host, tmp_path)
+
+
+def test_a_file_in_which_the_server_says_that_it_lost_events_is_a_gap(server: Server, tmp_path: Path) -> None:
+    host = shipping_host(tmp_path, server)
+    ship(host)
+    server.stop()
+    lossy = BinlogBuilder(BinlogState.parse(lineage(host)[-1].last_state))
+    lossy.event(INCIDENT, struct.pack("<HB", 1, 4) + b"lost").rotate("bin.000003")
+    lossy.write(server.datadir / "bin.000002")
+    server.start()
+    check_broken(host, r"lost events at offset \d+ of bin\.000002: lost", first="bin.000003", segments=1)
 
 
 def test_a_file_cut_inside_an_event_by_a_power_cut_is_a_gap(server: Server, tmp_path: Path) -> None:
@@ -226,12 +252,6 @@ def test_several_gaps_in_one_run_are_all_told(server: Server, tmp_path: Path) ->
     names = [[segment.name for segment in lineage(host, number)] for number in range(3)]
     assert names == [["bin.000001"], ["bin.000003"], [f"bin.00000{number}" for number in range(5, 9)]]
     check_replayable(host, tmp_path)
-
-
-def test_a_gap_asks_for_a_full_backup(server: Server, tmp_path: Path) -> None:
-    host = shipping_host(tmp_path, server)
-    assert ship(host).body.full_backup_due == "there is no full backup"
-    assert full_backup_due(host.catalog) == "there is no full backup"
 
 
 def overwrite(server: Server, name: str, old: bytes, new: bytes) -> None:

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from backup.binlog.fetch import DamagedBinlogError
+from backup.binlog.heartbeat import HeartbeatMemory
+from backup.binlog.seal import fetch_verified
+from backup.binlog.session import BinlogFile
 from backup.binlog.ship import ship
 from opsctl.core.errors import AuthError, ExitCode, LockedError, OpsError, SettingsError, UnreachableError
 from opsctl.core.locks import lock
@@ -190,6 +194,25 @@ def test_a_tampered_record_stops_shipping_with_an_error_of_integrity(server: Ser
     record.chmod(0o640)
     record.write_bytes(record.read_bytes().replace(b'"transactions":', b'"transactions":1'))
     with pytest.raises(OpsError, match="not what was signed") as caught:
+        ship(host)
+    assert caught.value.exit_code is ExitCode.INTEGRITY
+    assert last_record(host).outcome is Outcome.FAILED
+
+
+def test_a_file_that_arrives_short_is_refused(server: Server, tmp_path: Path) -> None:
+    host = shipping_host(tmp_path, server)
+    server.sql("FLUSH BINARY LOGS")
+    name, size, *_ = server.sql("SHOW BINARY LOGS")[0]
+    with pytest.raises(DamagedBinlogError, match=f"{size + 1} bytes on the server, and {size} of them"):
+        fetch_verified(host, BinlogFile(name, size + 1), tmp_path, lambda: 60.0)
+
+
+def test_a_run_whose_heartbeat_is_in_no_segment_fails(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = shipping_host(tmp_path, server)
+    monkeypatch.setattr(HeartbeatMemory, "newest_in", lambda memory, scan: None)
+    with pytest.raises(OpsError, match="is in none of the shipped logs") as caught:
         ship(host)
     assert caught.value.exit_code is ExitCode.INTEGRITY
     assert last_record(host).outcome is Outcome.FAILED
