@@ -30,6 +30,7 @@ class Root(LazyGroup):
         "init": "Find the stack, write settings, make keys and accounts.",
         "doctor": "Look at everything that has to be in place.",
         "backup": "Make backups, list them, verify them.",
+        "restore": "Bring a backup, and the binary logs since, back into a directory.",
         "binlog": "Ship binary logs, list what was shipped, find gaps.",
         "config": "Show, check or generate the settings.",
         "ledger": "Read and verify the list of what runs have proved.",

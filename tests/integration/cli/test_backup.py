@@ -103,3 +103,28 @@ def test_reading_leaves_no_trace(backed_up: Machine) -> None:
     for words in ("backup list", "backup show", "binlog list", "binlog gaps", "ledger list", "ledger verify", "doctor"):
         assert backed_up.opsctl(*words.split())[0] == 0
     assert everything() == before
+
+
+def test_a_restore_brings_back_what_was_shipped(demo: DemoStack, backed_up: Machine) -> None:
+    demo.write_more(2)
+    backed_up.opsctl("binlog", "ship")
+    to = backed_up.directory / "restored"
+    code, document = backed_up.json("restore", "--latest", "--to", str(to))
+    assert code == 0
+    assert document["report"]["transactions"] > 2
+    assert {path.name for path in to.iterdir()} >= {"data", "files", "keys", "START.txt", "my.cnf"}
+    code, out, _ = backed_up.opsctl("restore", "--to", str(backed_up.directory / "another"))
+    assert code == 0
+    assert max(len(line) for line in out.splitlines()) <= 80
+
+
+def test_a_restore_onto_something_is_refused(backed_up: Machine) -> None:
+    code, _, err = backed_up.opsctl("restore", "--to", str(backed_up.directory))
+    assert code == 2
+    assert "the target is not empty" in err
+
+
+def test_a_point_in_time_without_a_zone_is_refused(backed_up: Machine) -> None:
+    code, _, err = backed_up.opsctl("restore", "--at", "2026-05-01T02:30:00", "--to", str(backed_up.directory / "x"))
+    assert code == 2
+    assert "names no time zone" in err
