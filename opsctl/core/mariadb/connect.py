@@ -1,6 +1,8 @@
 """Connections to a MariaDB server over its Unix socket."""
 
 import contextlib
+import os
+import socket as sockets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,6 +20,7 @@ _GONE = (
     *(CR.CR_CONNECTION_ERROR, CR.CR_CONN_HOST_ERROR, CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST),
     *(ER.CON_COUNT_ERROR, ER.SERVER_SHUTDOWN),
 )
+_LOOK = "is it running? run: opsctl doctor"
 
 Connection: TypeAlias = "pymysql.Connection[Any]"
 
@@ -45,17 +48,37 @@ def connected(socket: Path, *, user: str, password: SecretStr | None, timeout_s:
     """
     with explained(socket, user):
         connection = pymysql.connect(
-            unix_socket=str(socket),
             user=user,
-            password="" if password is None else password.get_secret_value(),
+            password=_password_bytes(password),
             charset="utf8mb4",
             autocommit=True,
-            connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=timeout_s,
             write_timeout=timeout_s,
+            defer_connect=True,
         )
+        # The driver would leave its own socket open when nobody listens.
+        connection.connect(_dial(socket))
         with connection:
             yield connection
+
+
+def _password_bytes(password: SecretStr | None) -> Any:
+    """The password in UTF-8, as accounts have it; the driver would take text to be Latin-1."""
+    return b"" if password is None else password.get_secret_value().encode()
+
+
+def _dial(path: Path) -> sockets.socket:
+    dialled = sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
+    try:
+        dialled.settimeout(CONNECT_TIMEOUT_S)
+        dialled.connect(os.fspath(path))
+        dialled.settimeout(None)
+    except OSError as error:
+        dialled.close()
+        raise UnreachableError(
+            f"the database server cannot be reached: {error.strerror or error}", where=str(path), hint=_LOOK
+        ) from error
+    return dialled
 
 
 @contextlib.contextmanager
@@ -82,9 +105,7 @@ def _explain(error: pymysql.err.MySQLError, socket: Path, user: str) -> OpsError
             f"{user} lacks a privilege: {said}", where=where, hint="run: opsctl init, which prints the grants it needs"
         )
     if number in _GONE:
-        return UnreachableError(
-            f"the database server cannot be reached: {said}", where=where, hint="is it running? run: opsctl doctor"
-        )
+        return UnreachableError(f"the database server cannot be reached: {said}", where=where, hint=_LOOK)
     return OpsError(f"the database server says: {said} ({number})", where=where, hint="run: opsctl doctor")
 
 
