@@ -83,7 +83,25 @@ def test_every_flipped_bit_is_an_error_that_names_the_file(version: str, tmp_pat
         assert caught.value.offset <= offset
 
 
-def test_a_file_cut_anywhere_never_passes_for_the_whole(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", STARTS)
+def test_without_checksums_any_garbage_is_still_read_or_refused_in_words(version: str, tmp_path: Path) -> None:
+    content = (RECORDED / version / "binlog.000001").read_bytes()
+    path = tmp_path / "garbage"
+    refused = 0
+    for offset in range(len(content)):
+        for flip in (1 << offset % 8, 0xFF):
+            damaged = bytearray(content)
+            damaged[offset] ^= flip
+            path.write_bytes(damaged)
+            try:
+                scan(path, verify_crc=False)
+            except BinlogError:
+                refused += 1
+    assert refused > len(content) // 4
+
+
+@pytest.mark.parametrize("verify_crc", [True, False])
+def test_a_file_cut_anywhere_never_passes_for_the_whole(verify_crc: bool, tmp_path: Path) -> None:
     whole = RECORDED / "10.11" / "binlog.000002"
     content = whole.read_bytes()
     complete = scan(whole)
@@ -92,7 +110,7 @@ def test_a_file_cut_anywhere_never_passes_for_the_whole(tmp_path: Path) -> None:
     for length in range(len(content)):
         path.write_bytes(content[:length])
         try:
-            cut = scan(path)
+            cut = scan(path, verify_crc=verify_crc)
         except BinlogError as error:
             outcomes.add(type(error))
             continue
@@ -208,6 +226,7 @@ OUT_OF_PLACE: dict[str, Callable[[BinlogBuilder], object]] = {
     "a second GTID list": lambda log: log.gtid_list(NOTHING).gtid_list(NOTHING),
     "inside the transaction": lambda log: log.gtid_list(NOTHING).begin("0-1-1").stop(),
     "closed the file": lambda log: log.gtid_list(NOTHING).rotate("binlog.000002").transaction("0-1-1"),
+    "an event follows the one": lambda log: log.gtid_list(NOTHING).rotate("binlog.000002").stop(),
     "unknown type 200": lambda log: log.gtid_list(NOTHING).event(200),
     "unknown type 33": lambda log: log.gtid_list(NOTHING).event(33, bytes(25)),
     "GTID event cannot be 28 bytes": lambda log: log.gtid_list(NOTHING).event(binlogs.GTID, bytes(5)),
@@ -237,6 +256,22 @@ def test_a_transaction_taken_out_of_the_middle_is_noticed(version: str, tmp_path
     with pytest.raises(BinlogError, match="was written to end at") as caught:
         scan(shortened)
     assert caught.value.offset == start
+
+
+def test_an_event_that_always_knows_its_place_must_say_it(tmp_path: Path) -> None:
+    builder = BinlogBuilder(BinlogState(), checksums=False)
+    offset = len(builder.content)
+    builder.transaction("0-1-1")
+    builder.content[offset + 13 : offset + 17] = bytes(4)
+    with pytest.raises(BinlogError, match="was written to end at 0") as caught:
+        scan(builder.write(tmp_path / "log"))
+    assert caught.value.offset == offset
+
+
+def test_the_state_knows_which_server_wrote_last_although_it_wrote_before(tmp_path: Path) -> None:
+    builder = BinlogBuilder(BinlogState.parse("0-2-1"))
+    path = builder.transaction("0-1-2").transaction("0-2-3").transaction("0-1-4").write(tmp_path / "log")
+    assert scan(path).last_state == BinlogState.parse("0-2-3,0-1-4")
 
 
 @pytest.mark.parametrize("length", [0, 18, 1 << 31])

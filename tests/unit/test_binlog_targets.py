@@ -155,6 +155,20 @@ def test_the_end_is_after_the_last_transaction_and_says_whether_anything_follows
     assert (end_of(with_empty_last).path, end_of(with_empty_last).nothing_follows) == (with_empty_last[0], False)
 
 
+def test_an_empty_last_file_as_long_as_the_one_before_it_still_follows(tmp_path: Path) -> None:
+    full = BinlogBuilder(BinlogState()).transaction("0-1-1")
+    empty = BinlogBuilder(BinlogState.parse("0-1-1"))
+    empty.event(28, bytes(len(full.content) - len(empty.content) - 23), flags=0x80)
+    paths = [full.write(tmp_path / "binlog.000001"), empty.write(tmp_path / "binlog.000002")]
+    assert paths[0].stat().st_size == paths[1].stat().st_size
+    assert (end_of(paths).path, end_of(paths).nothing_follows) == (paths[0], False)
+
+
+def test_the_state_at_a_stop_knows_which_server_wrote_last(tmp_path: Path) -> None:
+    builder = BinlogBuilder(BinlogState()).transaction("0-1-1").transaction("0-2-2").transaction("0-1-3")
+    assert end_of([builder.write(tmp_path / "log")]).state == BinlogState.parse("0-2-2,0-1-3")
+
+
 def test_the_end_of_an_open_transaction_is_not_the_end(tmp_path: Path) -> None:
     builder = BinlogBuilder(BinlogState()).transaction("0-1-1")
     complete = len(builder.content)

@@ -114,8 +114,6 @@ class Events:
         """
         self.path = path
         self.base = 0
-        self.window = bytearray(_WINDOW_SIZE)
-        self._view = memoryview(self.window)
         self._filled = 0
         self._verify_crc = verify_crc
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -125,6 +123,8 @@ class Events:
                 if end > self.size:
                     raise BinlogError(f"the file has only {self.size} bytes", path=path, offset=end)
                 self.size = end
+            self.window = bytearray(min(self.size, _WINDOW_SIZE))
+            self._view = memoryview(self.window)
             self._fill(0)
             self.format, self._first_end = self._read_format()
         except BaseException:
@@ -169,7 +169,7 @@ class Events:
 
     def body(self, index: int, length: int) -> bytes:
         """What the current event holds between its header and its checksum."""
-        if length > _WINDOW_SIZE:
+        if length > len(self.window):
             raise self.error(f"an event of {length} bytes where a short one belongs", index)
         return bytes(self._view[index + HEADER_SIZE : index + length - self.trailer])
 
@@ -179,7 +179,7 @@ class Events:
 
     def _fill(self, offset: int) -> None:
         self.base, self._filled = offset, 0
-        wanted = min(_WINDOW_SIZE, self.size - offset)
+        wanted = min(len(self.window), self.size - offset)
         while self._filled < wanted:
             count = os.preadv(self._descriptor, [self._view[self._filled : wanted]], offset + self._filled)
             if count == 0:
@@ -233,10 +233,10 @@ class Events:
         fixed = start + HEADER_SIZE
         if kind != EventType.FORMAT_DESCRIPTION or length < HEADER_SIZE + _FORMAT_DESCRIPTION.size + CHECKSUM_SIZE + 1:
             raise BinlogError("the first event is no format description", path=self.path, offset=start)
-        if start + length > self._filled:
-            raise CutEventError(f"the file ends at {self.size} bytes, inside its first event", path=self.path, offset=4)
         if following != start + length:
             self._check_place(start, length, length, following, flags)
+        if start + length > self._filled:
+            raise CutEventError(f"the file ends at {self.size} bytes, inside its first event", path=self.path, offset=4)
         version, name, _, header_size = _FORMAT_DESCRIPTION.unpack_from(self.window, fixed)
         server_version = name.rstrip(b"\0").decode("utf-8", "replace")
         if (version, header_size) != (4, HEADER_SIZE) or not _writes_algorithm(server_version):

@@ -31,7 +31,6 @@ _XID = struct.Struct("<IBB")  # format id, lengths of the two parts
 _GTID_LIST_COUNT = struct.Struct("<I")  # the upper four bits are flags
 _GTID_LIST_ENTRY = struct.Struct("<IIQ")  # domain, server id, sequence
 _QUERY = struct.Struct("<IIBHH")  # thread, seconds, length of the database name, error, length of the status variables
-_LONGEST_COMMIT = 2048  # bytes; beside the word there are only status variables and a database name
 _ROTATE_POSITION_SIZE = 8
 _INCIDENT = struct.Struct("<HB")  # number, length of the message
 
@@ -159,13 +158,11 @@ class Groups:
 
     def _is_commit(self, index: int, length: int) -> bool:
         """Whether the query at `index` is the COMMIT, or the ROLLBACK, that ends a transaction."""
-        if length > _LONGEST_COMMIT:
+        window, body, end = self._events.window, index + HEADER_SIZE, index + length - self._events.trailer
+        if not window.endswith((b"COMMIT", b"ROLLBACK"), body + _QUERY.size, end):
             return False
-        window, end = self._events.window, index + length - self._events.trailer
-        if not window.endswith((b"COMMIT", b"ROLLBACK"), index, end):
-            return False
-        _, _, database, _, variables = _QUERY.unpack_from(window, index + HEADER_SIZE)
-        text = index + HEADER_SIZE + _QUERY.size + variables + database + 1
+        _, _, database, _, variables = _QUERY.unpack_from(window, body)
+        text = body + _QUERY.size + variables + database + 1
         return bytes(window[text:end]) in (b"COMMIT", b"ROLLBACK")
 
     def _xid(self, index: int, length: int, flags: int) -> Xid:
