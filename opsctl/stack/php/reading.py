@@ -21,22 +21,24 @@ _CONDITION = "depends on a condition that is not understood"
 
 def read_config(
     files: Files,
-    file: Path,
-    *,
+    *paths: Path,
     server: Mapping[str, str] | None = None,
     constants: Mapping[str, str | None] | None = None,
     directory: Path | None = None,
+    follow: bool = True,
 ) -> PhpConfig:
-    """Read `file` and what it requires, without running anything.
+    """Read one or more files, in order, and (unless not to `follow`) what they require, without running anything.
 
     `server` is what `$_SERVER` is known to hold; `constants` are defined before, None for one whose value is not
     known; `directory` is where the site's first script lies, from which relative paths are seen.
     """
-    session = Session(files, server or {}, directory or file.parent)
+    session = Session(files, server or {}, directory or paths[0].parent, depth=0 if follow else _DEEPEST)
     for name, value in (constants or {}).items():
-        known: Value = Unknown(f"the constant {name}", file, 0) if value is None else value
-        session.state.constants[name] = Setting(known, file, 0)
-    _Reader(session, file).read()
+        known: Value = Unknown(f"the constant {name}", paths[0], 0) if value is None else value
+        session.state.constants[name] = Setting(known, paths[0], 0)
+    for path in paths:
+        _Reader(session, path).read()
+        session.ended = False
     state = session.state
     return PhpConfig(state.constants, state.variables, state.classes, tuple(state.files), tuple(state.opaque))
 
