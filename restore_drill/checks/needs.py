@@ -1,15 +1,13 @@
 """What checks need of the restore; each raises CouldNotRunError when an earlier step left it undone."""
 
 from opsctl.core.errors import OpsError
-from restore_drill.restored import CouldNotRunError, Restored
+from restore_drill.restored import CouldNotRunError, Restored, needed
 from restore_drill.scratch import ScratchServer
 
 
 def need_server(restored: Restored) -> ScratchServer:
     """The scratch server, and it answers."""
-    if restored.server is None:
-        raise CouldNotRunError("the scratch server was never started, since an earlier step failed")
-    server = restored.server.need()
+    server = needed(restored.server)
     try:
         server.query("SELECT 1")
     except OpsError as error:

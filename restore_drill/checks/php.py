@@ -1,9 +1,11 @@
 """Runs the checks' PHP programs in the sandbox."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from opsctl.core.errors import OpsError
 from opsctl.core.process import Completed, command, run
 from opsctl.core.sandbox import Mount
 from restore_drill.checks.view import NO_FILES, in_view
@@ -14,6 +16,9 @@ TIMEOUT_S = 120.0
 
 # Where the programs lie in the sandbox.
 ROOM = Path("/run/opsctl")
+
+_ERROR = re.compile(r"(Parse|Fatal) error")
+_PLACE = re.compile(r" in (/[^\n]+?) on line (\d+)")
 
 _OPTIONS = {
     "display_errors": "stderr",
@@ -53,9 +58,22 @@ def run_php(
 ) -> Completed:
     """Run a program with `wanted` as JSON on its standard input; return how it ended, whatever its exit status.
 
-    Raises CommandFailedError when it takes longer than `TIMEOUT_S` seconds, OpsError without php.
+    Raises CommandFailedError when it takes longer than `TIMEOUT_S` seconds, OpsError without php or a sandbox.
     """
     options = [word for option, value in _OPTIONS.items() for word in ("-d", f"{option}={value}")]
     cmd = command("php", *options, "-f", ROOM / name)
     mounted = [*mounts, Mount(program(paths, name), ROOM / name)]
-    return run(in_view(cmd, view, mounts=mounted), timeout_s=TIMEOUT_S, stdin=json.dumps(wanted).encode(), check=False)
+    done = run(in_view(cmd, view, mounts=mounted), timeout_s=TIMEOUT_S, stdin=json.dumps(wanted).encode(), check=False)
+    if done.stderr.startswith("bwrap:"):
+        raise OpsError(f"php could not be run in the sandbox: {done.stderr.strip()}", hint="run: opsctl doctor")
+    return done
+
+
+def php_failure(done: Completed) -> str:
+    """Why a program did not come to its end. PHP's own sentence is left out: it may quote the line, and a secret."""
+    place = _PLACE.findall(done.stderr)
+    kind = _ERROR.search(done.stderr)
+    if kind and place:
+        what = "a syntax error" if kind[1] == "Parse" else "a fatal error"
+        return f"php ends with {what} in {place[-1][0]}, line {place[-1][1]}"
+    return f"it ended before its settings were read (php exited with {done.status})"

@@ -10,6 +10,7 @@ from backup.manifest import FileSet, Site
 from opsctl.core.errors import IntegrityError, OpsError
 from opsctl.core.result import Result
 from restore_drill.checks.file_tree import compare, count_files
+from restore_drill.checks.names import quoted
 from restore_drill.checks.needs import need_files, need_server, restored_secret
 from restore_drill.checks.tally import Tally, sentence
 from restore_drill.checks.view import inside
@@ -131,7 +132,7 @@ def _attached(server: ScratchServer, database: str, prefix: str) -> Iterator[str
             continue
         folder = f"sites/{number[1]}/" if number else ""
         for row in server.query(
-            f"SELECT meta_value AS path FROM {_quoted(database)}.{_quoted(name)} "  # noqa: S608 - names are quoted
+            f"SELECT meta_value AS path FROM {quoted(database, name)} "  # noqa: S608 - names are quoted
             "WHERE meta_key = '_wp_attached_file'"
         ):
             yield folder + str(row["path"])
@@ -139,10 +140,6 @@ def _attached(server: ScratchServer, database: str, prefix: str) -> Iterator[str
 
 def _is_there(tree: Path, path: str) -> bool:
     return "\0" not in path and inside(tree, path).is_file()
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
 
 
 def _printable(path: str | Path) -> str:

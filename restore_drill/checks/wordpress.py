@@ -14,15 +14,13 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from backup.manifest import Manifest, Site
 from opsctl.core.errors import OpsError
-from opsctl.core.process import Completed
 from opsctl.core.sandbox import Mount
-from restore_drill.checks.php import program, run_php
+from restore_drill.checks.php import php_failure, program, run_php
 from restore_drill.checks.view import inside, resolve, site_paths, tree_words
 from restore_drill.paths import ScratchPaths
 
 _ANSWER = re.compile(rb"^opsctl-settings:([A-Za-z0-9+/=]+)$", re.MULTILINE)
-_PHP_ERROR = re.compile(r"(Parse|Fatal) error")
-_PHP_PLACE = re.compile(r" in (/[^\n]+?) on line (\d+)")
+SALTS = 8
 
 
 class ConfigError(OpsError):
@@ -97,7 +95,7 @@ def evaluate(paths: ScratchPaths, manifest: Manifest, site: Site) -> WpSettings:
     )
     answers = _ANSWER.findall(done.stdout)
     if not answers:
-        raise ConfigError(f"{site.name}: {_why(done)}", hint=f"compare {site.config or code} with the host's")
+        raise ConfigError(f"{site.name}: {php_failure(done)}", hint=f"compare {site.config or code} with the host's")
     return _settings(site, answers[-1])
 
 
@@ -130,15 +128,3 @@ def _settings(site: Site, encoded: bytes) -> WpSettings:
 
 def _text(encoded: str | None) -> str:
     return base64.b64decode(encoded or "").decode(errors="surrogateescape")
-
-
-def _why(done: Completed) -> str:
-    """Why evaluation did not come to its end. PHP's own sentence is left out: it may quote the line, and a secret."""
-    place = _PHP_PLACE.findall(done.stderr)
-    kind = _PHP_ERROR.search(done.stderr)
-    if kind and place:
-        what = "a syntax error" if kind[1] == "Parse" else "a fatal error"
-        return f"php ends with {what} in {place[-1][0]}, line {place[-1][1]}"
-    if "bwrap:" in done.stderr:
-        return f"the sandbox could not be made: {done.stderr.strip().splitlines()[-1]}"
-    return f"WordPress ended before it had read its settings (php exited with {done.status})"

@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,12 +28,13 @@ from opsctl.overview.demo.size import SMALL
 from opsctl.overview.demo.stack import DemoStack
 from opsctl.stack.settings import SiteSection
 from restore_drill.context import DrillHost
-from restore_drill.options import encryption_words, parse_geometry
+from restore_drill.options import parse_geometry
 from restore_drill.paths import ScratchPaths
 from restore_drill.prepare import Prepared
-from restore_drill.restored import Attempt, Restored
-from restore_drill.scratch import ScratchServer, ServerPlace
+from restore_drill.restored import Attempt, Restored, needed
+from restore_drill.scratch import ScratchServer
 from restore_drill.settings import DrillSection
+from restore_drill.steps import serving
 from tests.support.file_lists import write_list
 
 KEY_FILE = "/etc/mysql/encryption/keyfile.enc"
@@ -51,6 +53,7 @@ class Fixture:
 
     restored: Restored
     directory: Path
+    running: AbstractContextManager[Attempt[ScratchServer]]
 
     @property
     def tree(self) -> Path:
@@ -72,6 +75,32 @@ class Fixture:
             yield
         finally:
             file.write_bytes(before)
+
+    @property
+    def server(self) -> ScratchServer:
+        """The running scratch server."""
+        return needed(self.restored.server)
+
+    @contextlib.contextmanager
+    def damaged(self, damage: Callable[[ScratchPaths], None]) -> Iterator[None]:
+        """The scratch server started anew on damaged data or keys while the block runs; it may fail to start."""
+        paths = self.restored.paths
+        self.server.stop()
+        for name in ("data", "keys"):
+            shutil.copytree(paths.root / name, self.directory / name, symlinks=True)
+        try:
+            damage(paths)
+            for name in ("data", "keys"):
+                give_to_sandbox(paths.root / name)
+            with serving(self.restored):
+                yield
+        finally:
+            for name in ("data", "keys"):
+                shutil.rmtree(paths.root / name)
+                (self.directory / name).rename(paths.root / name)
+                give_to_sandbox(paths.root / name)
+            self.running = serving(self.restored)
+            self.running.__enter__()
 
     @contextlib.contextmanager
     def without(self, path: str) -> Iterator[None]:
@@ -99,21 +128,13 @@ def restored_demo() -> Iterator[Fixture]:
         manifest = _with_lists(manifest, paths)
         restored = Restored(_host(directory), _catalog(directory), manifest, paths)
         restored.opened = {"files": Attempt(_SEALED, None, 0.0)}
-        restored.prepared = Attempt(Prepared("0", "1", "1", None, None, ""), None, 0.0)
-        with start_server(restored) as server:
-            restored.server = Attempt(server, None, 0.0)
-            restored.manifest = _with_tables(manifest, server)
-            yield Fixture(restored, directory)
+        restored.prepared = Attempt(Prepared("0", "1", "1", None, None, "", parse_geometry(_ALGORITHM)), None, 0.0)
+        fixture = Fixture(restored, directory, serving(restored))
+        restored.manifest = _with_tables(manifest, fixture.running.__enter__().need())
+        yield fixture
+        fixture.server.kill()
     finally:
         shutil.rmtree(directory)
-
-
-def start_server(restored: Restored) -> ScratchServer:
-    """A scratch server on the restored data, with the restored keys."""
-    paths = restored.paths
-    words = encryption_words(restored.manifest.database, parse_geometry(_ALGORITHM), Path("/restored/keys"))
-    place = ServerPlace(paths.data, paths.run, paths.keys, paths.logs)
-    return ScratchServer(place, words, buffer_pool_mb=64, server_id=991)
 
 
 def _move_files(stack: DemoStack, paths: ScratchPaths) -> None:
@@ -222,7 +243,7 @@ def _with_tables(manifest: Manifest, server: ScratchServer) -> Manifest:
 def _host(directory: Path) -> DrillHost:
     return DrillHost(
         stack="demo",
-        drill=DrillSection(scratch_dir=directory),
+        drill=DrillSection(scratch_dir=directory, buffer_pool_mb=64),
         objectives=ObjectivesSection(),
         machine=MachineSection(place="drill_host", state_dir=directory / "state", lock_dir=directory / "locks"),
         trust=TrustSection(signer="drill@test", signing_key=directory / "key", allowed_signers=directory / "allowed"),

@@ -142,7 +142,6 @@ def test_an_edited_list_is_found(demo: Fixture) -> None:
 
 def test_without_a_valid_configuration_attachments_could_not_be_judged(demo: Fixture) -> None:
     with demo.changed(CONFIG, lambda text: text.replace("'wp7_'", "'other_'")):
-        os.utime(demo.at(CONFIG))
         wrong_prefix = Uploads().run(demo.restored)
     with demo.changed(CONFIG, lambda text: text.replace("<?php", "<?php (")):
         syntax_error = Uploads().run(demo.restored)

@@ -36,7 +36,7 @@ def test_a_restored_debian_wordpress_logs_in_with_its_own_words(demo: Fixture) -
         (prefix, "no WordPress tables under its table prefix"),
         (lambda text: text.replace("define('DB_NAME'", "define('DB_NAME"), r"a syntax error in /etc/wordpress/config-"),
         (lambda text: text.replace("<?php", "<?php undefined();"), "a fatal error in /etc/wordpress/config-"),
-        (lambda text: text.replace("<?php", "<?php exit(1);"), "ended before it had read its settings"),
+        (lambda text: text.replace("<?php", "<?php exit(1);"), "it ended before its settings were read"),
         (set_constant("DB_HOST", "'localhost:/run/mysqld/other.sock'"), None),
         (set_constant("DB_HOST", "'localhost'"), None),
         (set_constant("DB_HOST", "''"), None),
