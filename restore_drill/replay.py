@@ -158,7 +158,8 @@ class _Applier:
                 raise self._error(f"failed with error {status['Last_SQL_Errno']}: {status['Last_SQL_Error']}", status)
             if status["Slave_SQL_Running"] == "No":
                 return status
-            if status["Slave_SQL_Running_State"].startswith(_ALL_READ) and not self._another_follows():
+            state = status["Slave_SQL_Running_State"] or ""  # NULL for a moment, when the thread changes its state
+            if state.startswith(_ALL_READ) and not self._another_follows():
                 return status
             if time.monotonic() > deadline:
                 raise self._error("did not get to its end in time", status)
