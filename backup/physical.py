@@ -24,6 +24,8 @@ BINLOG_INFO = ("xtrabackup_binlog_info", "mariadb_backup_binlog_info")
 _KEEP = frozenset({*CHECKPOINTS, *INFO, *BINLOG_INFO, ".ren"})
 # Each table is an open file; the kernel's usual limit of 1024 is soon reached.
 _OPEN_FILES = 65535
+# How often it looks for new redo log. Its default of a second is a second in which commits wait at the end.
+_LOG_COPY_MS = 100
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def backup_command(options: str, descriptor: int, *, parallel: int, lsn_dir: Pat
         "--stream=mbstream",
         f"--parallel={parallel}",
         f"--open-files-limit={_OPEN_FILES}",
+        f"--log-copy-interval={_LOG_COPY_MS}",
         f"--extra-lsndir={lsn_dir}",
         f"--target-dir={target}",
     )

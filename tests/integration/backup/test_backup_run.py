@@ -1,0 +1,223 @@
+"""A full backup: what is in it, what is recorded, and that stock programs get it all back."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from backup.filelist import parse_list
+from backup.records import BackupBody
+from backup.run import run_backup
+from opsctl.core.clock import utcnow
+from opsctl.core.mariadb.gtid import BinlogState
+from opsctl.core.result import Outcome
+from opsctl.stack.settings import SiteSection
+from tests.integration.backup.faulty import HookedStore
+from tests.integration.backup.opened import extract, open_plain
+from tests.support.host import make_host
+from tests.support.mariadb import Server, running_server
+
+ODD = ("with space", "new\nline", "-rf", "é-日本", "quote'\"\\", "x" * 200, "tab\t*")
+
+
+def blog(directory: Path) -> SiteSection:
+    """A site with files of odd names, links, and uploads."""
+    site = directory / "root/srv/blog"
+    for folder in ("uploads/2026/05", "cache"):
+        (site / folder).mkdir(parents=True)
+    (site / "index.php").write_text("<?php")
+    (site / "wp-config.php").write_text("<?php // secret")
+    (site / "cache/page.html").write_text("not worth keeping")
+    (site / "link").symlink_to("/srv/blog/uploads")
+    for name in ODD:
+        (site / "uploads" / name).write_text(name)
+    (site / os.fsdecode(b"latin-\xe9")).write_bytes(b"\0" * 3_000_000)
+    os.link(site / "uploads" / ODD[0], site / "uploads/2026/05/again")
+    return SiteSection(
+        name="blog",
+        kind="wordpress",
+        paths=(Path("/srv/blog"),),
+        exclude=("/srv/blog/cache",),
+        config=Path("/srv/blog/wp-config.php"),
+        http_host="blog.example",
+        uploads=Path("/srv/blog/uploads"),
+    )
+
+
+def test_stock_programs_get_back_every_file_as_the_list_says(directory: Path, server: Server) -> None:
+    host = make_host(directory, server, sites=[blog(directory)])
+    manifest = run_backup(host)
+    tree = extract(host, manifest, "files-blog", directory / "tree")
+    listed = open_plain(host, manifest.artefact("files-blog.list"))
+    [files] = manifest.files
+    assert hashlib.sha256(listed).hexdigest() == files.digest
+    entries = list(parse_list(listed.splitlines(), "the list"))
+    found = {str(path.relative_to(tree)) for path in tree.rglob("*")} - {"srv"}
+    assert found == {entry.path for entry in entries}
+    for entry in entries:
+        place = tree / entry.path
+        original = directory / "root" / entry.path
+        assert place.lstat().st_mode == original.lstat().st_mode
+        if entry.type in ("file", "hardlink"):
+            assert place.read_bytes() == original.read_bytes()
+            assert int(place.stat().st_mtime) == entry.mtime_ns // 1_000_000_000
+        if entry.type == "file":
+            assert hashlib.sha256(place.read_bytes()).hexdigest() == entry.sha256
+    assert (files.upload_count, files.uploads) == (len(ODD) + 1, "/srv/blog/uploads")
+    assert (tree / "srv/blog/uploads" / ODD[0]).samefile(tree / "srv/blog/uploads/2026/05/again")
+    assert not (tree / "srv/blog/cache").exists()
+    assert not (tree / "srv/blog/wp-config.php").exists()
+
+
+def test_the_manifest_is_signed_published_last_and_describes_what_lies_there(directory: Path, server: Server) -> None:
+    published: list[str] = []
+    store = HookedStore(directory / "repository", before_commit=published.append)
+    host = make_host(directory, server, sites=[blog(directory)], store=store)
+    manifest = run_backup(host)
+    assert host.catalog.newest() == manifest
+    ours = [key for key in published if manifest.id in key]
+    assert ours[-2:] == [f"acme/backups/{manifest.id}/manifest.json{end}" for end in (".sig", "")]
+    for artefact in manifest.artefacts:
+        data = (Path(host.store.where) / artefact.key).read_bytes()
+        assert len(data) == artefact.sealed.cipher_size
+        assert hashlib.sha256(data).hexdigest() == artefact.sealed.cipher_sha256
+        plain = open_plain(host, artefact)
+        assert (len(plain), hashlib.sha256(plain).hexdigest()) == (
+            artefact.sealed.plain_size,
+            artefact.sealed.plain_sha256,
+        )
+    assert [phase.name for phase in manifest.phases] == ["look", "database", "files-blog", "keys", "state"]
+    [site] = manifest.sites
+    assert (site.http_host, site.config, site.uploads) == (
+        "blog.example",
+        "/srv/blog/wp-config.php",
+        "/srv/blog/uploads",
+    )
+
+
+def test_a_backup_is_recorded_fresh_and_stated_by_a_new_head(directory: Path, server: Server) -> None:
+    host = make_host(directory, server, backup={"fresh_h": 5})
+    manifest = run_backup(host)
+    [entry] = host.ledger.query("backup", "acme")
+    record = entry.record_of(BackupBody)
+    assert record.outcome is Outcome.PASSED
+    assert record.fresh_until is not None
+    assert (record.fresh_until - record.started).total_seconds() == 5 * 3600
+    assert record.body.backup_id == manifest.id
+    assert record.body.cipher_size == sum(artefact.sealed.cipher_size for artefact in manifest.artefacts)
+    head = host.catalog.newest_head()
+    assert head is not None
+    assert head.newest_backup == manifest.id
+
+
+def test_the_state_archive_holds_the_ledger_the_settings_and_the_trusted_signers(
+    directory: Path, server: Server
+) -> None:
+    host = make_host(directory, server)
+    run_backup(host)
+    second = run_backup(host)
+    state = extract(host, second, "state", directory / "state-again")
+    [settings] = host.settings_files
+    assert (state / "settings" / settings.relative_to("/")).read_text() == settings.read_text()
+    assert (state / "allowed_signers").read_text() == host.trust.allowed_signers.read_text()
+    assert (state / "ledger.sqlite").read_bytes().startswith(b"SQLite format 3")
+
+
+def test_the_lsns_stay_for_later_increments_and_no_plain_text_stays_anywhere(directory: Path, server: Server) -> None:
+    host = make_host(directory, server)
+    manifest = run_backup(host)
+    checkpoints = directory / "state/lsn" / manifest.id / "xtrabackup_checkpoints"
+    assert f"to_lsn = {manifest.database.to_lsn}\n" in checkpoints.read_text()
+    left = {path.name for path in (directory / "state").iterdir()}
+    assert left <= {"lsn", "ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "fetch"}
+
+
+def test_the_inventory_names_every_table_view_and_sequence_whatever_its_name_and_engine(
+    directory: Path, server: Server
+) -> None:
+    with server.connect(charset="utf8mb4") as connection, connection.cursor() as cursor:
+        for statement in (
+            "CREATE DATABASE `odd é-$ db`",
+            "CREATE TABLE `odd é-$ db`.`t.#P#ü 日 /..` (i INT)",
+            "CREATE TABLE `odd é-$ db`.parts (i INT) PARTITION BY HASH(i) PARTITIONS 3",
+            "CREATE TABLE `odd é-$ db`.myparts (i INT) ENGINE=MyISAM PARTITION BY HASH(i) PARTITIONS 2",
+            "CREATE TABLE `odd é-$ db`.csv (i INT NOT NULL) ENGINE=CSV",
+            "CREATE TABLE `odd é-$ db`.memory (i INT) ENGINE=MEMORY",
+            "CREATE TABLE `odd é-$ db`.full (t TEXT, FULLTEXT (t))",
+            "CREATE VIEW `odd é-$ db`.`v v` AS SELECT 1",
+            "CREATE SEQUENCE `odd é-$ db`.s",
+        ):
+            cursor.execute(statement)
+    manifest = run_backup(make_host(directory, server))
+    found = {(t.name, t.kind, t.engine) for t in manifest.database.tables if t.database == "odd é-$ db"}
+    assert found == {
+        ("t.#P#ü 日 /..", "table", "InnoDB"),
+        ("parts", "table", "InnoDB"),
+        ("myparts", "table", "MyISAM"),
+        ("csv", "table", "CSV"),
+        ("memory", "table", "MEMORY"),
+        ("full", "table", "InnoDB"),
+        ("v v", "view", None),
+        ("s", "sequence", "InnoDB"),
+    }
+    assert {"mysql", "sys"} <= {table.database for table in manifest.database.tables}
+
+
+def test_the_gtid_state_has_domains_last_written_by_other_servers(directory: Path, server: Server) -> None:
+    server.sql(
+        "CREATE DATABASE shop",
+        "CREATE TABLE shop.t (i INT PRIMARY KEY)",
+        "SET SESSION gtid_domain_id = 5, SESSION server_id = 99",
+        "INSERT INTO shop.t VALUES (1)",
+        "INSERT INTO shop.t VALUES (2)",
+        "SET SESSION gtid_domain_id = 0, SESSION server_id = 7",
+        "INSERT INTO shop.t VALUES (3)",
+    )
+    manifest = run_backup(make_host(directory, server))
+    state = BinlogState.parse(manifest.database.gtid_state)
+    assert state == BinlogState.parse(server.value("SELECT @@GLOBAL.gtid_binlog_state"))
+    assert "5-99-2" in [str(gtid) for gtid in state]
+    assert "5-99-2" not in manifest.database.gtid_position, "the tool's own GTID would do by now"
+
+
+def test_a_server_without_a_binary_log_is_backed_up_without_a_position(directory: Path) -> None:
+    with running_server() as server:
+        manifest = run_backup(make_host(directory, server))
+    assert (manifest.database.binlog_file, manifest.database.binlog_position) == (None, None)
+    assert manifest.database.gtid_state == ""
+    assert not manifest.database.encrypted
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next_and_was_never_a_backup(directory: Path, server: Server) -> None:
+    host = make_host(directory, server)
+    abandoned = directory / "repository/acme/backups/20200101T000000Z-full-00000000"
+    abandoned.mkdir(parents=True)
+    partial = abandoned / ".partial-0123456789abcdef"
+    partial.write_bytes(b"half")
+    long_ago = utcnow().timestamp() - 3600
+    os.utime(partial, (long_ago, long_ago))
+    (abandoned / "db.mbstream.zst.age").write_bytes(b"published, but its manifest never was")
+    manifest = run_backup(host)
+    assert not partial.exists()
+    assert host.catalog.backup_ids() == [manifest.id]
+
+
+def test_a_manifest_of_a_full_backup_is_plain_json_with_numbers_that_fit(directory: Path, server: Server) -> None:
+    host = make_host(directory, server)
+    manifest = run_backup(host)
+    document = json.loads((directory / f"repository/acme/backups/{manifest.id}/manifest.json").read_bytes())
+    assert isinstance(document["database"]["last_lsn"], str)
+    assert document["database"]["server_id"] == 7
+    assert document["kind"] == "full"
+    assert document["parent"] is None
+
+
+@pytest.mark.parametrize("statement", ["ALTER TABLE shop.t ADD COLUMN more INT", "RENAME TABLE shop.t TO shop.renamed"])
+def test_tables_changed_before_the_backup_and_never_flushed_are_in_it(
+    directory: Path, server: Server, statement: str
+) -> None:
+    server.sql("CREATE DATABASE shop", "CREATE TABLE shop.t (i INT PRIMARY KEY)", statement)
+    manifest = run_backup(make_host(directory, server))
+    assert len([table for table in manifest.database.tables if table.database == "shop"]) == 1
