@@ -20,7 +20,7 @@ from restore_drill.fetch import may_give_owners
 from restore_drill.point import Target, parse_target, pick_backup
 from restore_drill.replay import Replayed
 from restore_drill.restored import Attempt, Restored, Value
-from restore_drill.steps import open_all, prepare_database, replay_logs, serving
+from restore_drill.steps import open_all, prepare_database, replay_logs, resolved_database, serving
 from restore_drill.trust import HeadMemory, check_head
 from restore_drill.workspace import workspace
 
@@ -80,6 +80,7 @@ def restore(
         restored = Restored(host, catalog, manifest, paths)
         replayed = _rebuild(restored, target, phases)
         with phases.measured("deliver"):
+            manifest = manifest.model_copy(update={"database": resolved_database(restored)})
             result = deliver(paths, manifest, take(restored.prepared).geometry, to, replayed)
             run(command("sync", "--file-system", result), timeout_s=SYNC_TIMEOUT_S)
             result.rename(to)

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from backup.codec import Sealed
-from backup.manifest import Artefact
+from backup.manifest import Artefact, Database
+from opsctl.stack.rooted import resolve as follow_links
 from restore_drill.fetch import open_artefact
 from restore_drill.logs import open_logs
 from restore_drill.options import datadir_words
@@ -20,10 +21,16 @@ from restore_drill.scratch import KEYS, ScratchServer, ServerPlace
 
 
 def open_all(restored: Restored, *, owners: bool = False) -> dict[str, Attempt[Sealed]]:
-    """Open every archive of the backup into the scratch directory. `owners`: see `open_artefact`."""
-    for artefact in restored.manifest.artefacts:
+    """Open every archive of the backup into the scratch directory. `owners`: see `open_artefact`.
+
+    Keys come first: a directory in which they lie gets its mode and time from the files archive that knows it.
+    """
+    artefacts = restored.manifest.artefacts
+    opened = {}
+    for artefact in sorted(artefacts, key=_keys_first):
         restored.host.progress.step(f"opening {artefact.name}", total_bytes=artefact.sealed.cipher_size)
-        restored.opened[artefact.name] = attempt(partial(_open, restored, artefact, owners))
+        opened[artefact.name] = attempt(partial(_open, restored, artefact, owners))
+    restored.opened.update({artefact.name: opened[artefact.name] for artefact in artefacts})
     return restored.opened
 
 
@@ -55,6 +62,25 @@ def replay_logs(restored: Restored, target: Target) -> Attempt[Replayed]:
     return restored.replayed
 
 
+def resolved_database(restored: Restored) -> Database:
+    """What the manifest says of the database, with the real paths of its key files.
+
+    The keys archive holds them under those; the links that the server's options may name are among the other files.
+    """
+    database = restored.manifest.database
+    names = {"key_file": database.key_file, "filekey_file": database.filekey_file}
+    real = {
+        field: str(follow_links(restored.paths.tree, Path(name))[1])
+        for field, name in names.items()
+        if name is not None and name.startswith("/")
+    }
+    return database.model_copy(update=real)
+
+
+def _keys_first(artefact: Artefact) -> bool:
+    return artefact.kind != "keys"
+
+
 def _open(restored: Restored, artefact: Artefact, owners: bool) -> Sealed:
     timeout_s = restored.remaining_s()
     return open_artefact(restored.host, artefact, restored.paths, owners=owners, timeout_s=timeout_s)
@@ -67,7 +93,7 @@ def _prepare(restored: Restored, incrementals: tuple[Path, ...]) -> Prepared:
     return prepare(
         restored.paths.data,
         restored.paths.keys,
-        restored.manifest.database,
+        resolved_database(restored),
         incrementals=incrementals,
         memory_mb=restored.host.drill.buffer_pool_mb,
         timeout_s=restored.remaining_s(),
@@ -79,7 +105,7 @@ def _start(restored: Restored) -> ScratchServer:
     paths = restored.paths
     server = ScratchServer(
         ServerPlace(paths.data, paths.run, paths.keys, paths.logs),
-        datadir_words(restored.manifest.database, geometry, KEYS),
+        datadir_words(resolved_database(restored), geometry, KEYS),
         buffer_pool_mb=restored.host.drill.buffer_pool_mb,
         server_id=secrets.randbelow(2**32 - 1) + 1,
     )
