@@ -55,7 +55,7 @@ def extract(host: DrillHost, artefact: Artefact, target: Path, *, owners: bool =
     """Unpack one tar archive into a directory; see `open_artefact`."""
     if not owners:
         _unseal(host, artefact, _in_sandbox(tar_command(owners=False), target), timeout_s)
-        run(_in_sandbox(command("chmod", "-R", "u+rX", TARGET), target), timeout_s=MODE_TIMEOUT_S)
+        run(_in_sandbox(command("chmod", "-R", "u+rwX", TARGET), target), timeout_s=MODE_TIMEOUT_S)
         return
     mounts = (Mount(target, TARGET, writable=True),)
     _unseal(host, artefact, sandboxed_as_root(tar_command(owners=True), mounts, OWNER_CAPABILITIES), timeout_s)
