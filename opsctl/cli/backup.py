@@ -6,11 +6,11 @@ import typer
 
 from backup.run import run_backup
 from backup.verify import verify_backup
-from opsctl.cli import wire
 from opsctl.cli.output import Answer
 from opsctl.cli.session import Session, command, new_group
 from opsctl.cli.views import backup as view
 from opsctl.cli.views import verification
+from opsctl.overview import wire
 
 app = new_group("Make backups, list them, verify them.")
 
@@ -22,7 +22,9 @@ RepositoryOption = Annotated[
 @command(app, "run")
 def run(session: Session) -> Answer:
     """Take a full backup, read it back, sign it, and publish it."""
-    manifest = run_backup(wire.host(session), kind="full", lock_wait_s=session.options.lock_wait_s)
+    manifest = run_backup(
+        wire.host(session.loaded, session.progress), kind="full", lock_wait_s=session.options.lock_wait_s
+    )
     wire.pin(session.settings)
     document = view.BackupRun(manifest=manifest)
     return Answer(document, lambda paint: view.run_text(document, paint), report=True)

@@ -3,11 +3,11 @@
 from backup.binlog.gaps import find_gaps
 from backup.binlog.overview import segments_overview
 from backup.binlog.ship import ship as ship_logs
-from opsctl.cli import wire
 from opsctl.cli.output import Answer
 from opsctl.cli.session import Session, command, new_group
 from opsctl.cli.views import binlog as view
 from opsctl.core.errors import ExitCode
+from opsctl.overview import wire
 
 app = new_group("Ship binary logs, list what was shipped, find gaps.")
 
@@ -15,7 +15,7 @@ app = new_group("Ship binary logs, list what was shipped, find gaps.")
 @command(app, "ship")
 def ship(session: Session) -> Answer:
     """Ship everything up to now, and prove it by a heartbeat."""
-    host = wire.host(session)
+    host = wire.host(session.loaded, session.progress)
     shipment = ship_logs(host, lock_wait_s=session.options.lock_wait_s)
     wire.pin(session.settings)
     document = view.shipped(shipment)

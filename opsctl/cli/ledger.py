@@ -5,13 +5,13 @@ from typing import Annotated
 import typer
 
 from backup.checkpoints import verify_ledger
-from opsctl.cli import wire
 from opsctl.cli.output import Answer
 from opsctl.cli.session import Session, command, new_group
 from opsctl.cli.views import ledger as view
 from opsctl.core.clock import parse_instant
 from opsctl.core.errors import ExitCode, OpsError, SettingsError
 from opsctl.core.verdict import Verdict
+from opsctl.overview import wire
 
 app = new_group("Read and verify the list of what runs have proved.")
 

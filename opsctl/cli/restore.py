@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from opsctl.cli import wire
 from opsctl.cli.output import Answer
 from opsctl.cli.session import Session, command, new_app
 from opsctl.cli.views import restore as view
 from opsctl.core.clock import parse_instant
+from opsctl.overview import wire
 from restore_drill.restore import restore as bring_back
 
 app = new_app()
@@ -38,7 +38,7 @@ def restore(
     the database is left as at the end of the backup.
     """
     report = bring_back(
-        wire.drill_host(session, repository),
+        wire.drill_host(session.settings, session.progress, repository),
         to,
         backup_id=backup,
         at=parse_instant(at) if at else None,

@@ -11,11 +11,11 @@ import pytest
 from pydantic import BaseModel
 
 from backup.checkpoints import publish_checkpoint
-from opsctl.cli import wire
 from opsctl.core.clock import utcnow
 from opsctl.core.record import Record
 from opsctl.core.result import Outcome
 from opsctl.core.signing import create_key
+from opsctl.overview import wire
 from opsctl.settings import load_settings
 from tests.integration.cli.conftest import SIGNER, Machine, plain_machine
 

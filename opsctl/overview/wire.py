@@ -3,8 +3,9 @@
 from backup.catalog import Catalog
 from backup.checkpoints import publish_checkpoint
 from backup.context import Host
-from opsctl.cli.session import Session
 from opsctl.core.ledger import SqliteLedger
+from opsctl.core.progress import Progress
+from opsctl.core.settings import Loaded
 from opsctl.core.signing import Verifier
 from opsctl.core.store import Store
 from opsctl.core.store.directory import DirectoryStore
@@ -34,9 +35,9 @@ def catalog(settings: Settings, repository: str | None = None) -> Catalog:
     return Catalog(store(settings, repository), settings.stack.name, verifier(settings))
 
 
-def host(session: Session) -> Host:
+def host(loaded: Loaded[Settings], progress: Progress) -> Host:
     """What jobs on the host work with. Raises SettingsError where a section is missing."""
-    settings = session.settings
+    settings = loaded.settings
     return Host(
         stack=settings.stack,
         database=settings.require_database(),
@@ -49,14 +50,13 @@ def host(session: Session) -> Host:
         trust=settings.trust,
         store=store(settings),
         ledger=ledger(settings),
-        progress=session.progress,
-        settings_files=(session.loaded.path,),
+        progress=progress,
+        settings_files=(loaded.path,),
     )
 
 
-def drill_host(session: Session, repository: str | None = None) -> DrillHost:
+def drill_host(settings: Settings, progress: Progress, repository: str | None = None) -> DrillHost:
     """What restores and drills work with. Raises SettingsError where a section is missing."""
-    settings = session.settings
     chosen = settings.require_repository(repository)
     return DrillHost(
         stack=settings.stack.name,
@@ -68,7 +68,7 @@ def drill_host(session: Session, repository: str | None = None) -> DrillHost:
         store=store(settings, chosen.name),
         off_host=chosen.off_host,
         ledger=ledger(settings),
-        progress=session.progress,
+        progress=progress,
     )
 
 
