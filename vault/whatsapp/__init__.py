@@ -1,0 +1,1 @@
+"""Reads WhatsApp's text exports: pure, streaming, and never guessing."""

@@ -1,0 +1,62 @@
+"""What an export consists of: messages, and lines that belong to none."""
+
+import hashlib
+import struct
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+_DOMAIN = b"opsctl-message-v1"
+
+
+class Kind(StrEnum):
+    """What a message is."""
+
+    TEXT = "text"
+    MEDIA = "media"
+    OMITTED = "omitted"
+    DELETED = "deleted"
+    EDITED = "edited"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message. `line` is where it begins (from 1); `sent` has the chat's zone; system lines have
+    no sender, or the group as theirs.
+
+    `body` is what the export says, line ends apart; `attachment` is the name of the file that it names.
+    """
+
+    line: int
+    sent: datetime
+    sender: str | None
+    kind: Kind
+    body: str
+    attachment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A line that is part of no message, or that could not be decoded, byte for byte."""
+
+    line: int
+    raw: bytes
+    why: str
+
+
+def digest(chat: str, message: Message) -> bytes:
+    """Identify a message: 32 bytes, the same in every export that has it.
+
+    SHA-256 over the domain and then chat, wall-clock time (`2026-05-01T02:30:00`), sender (absent and empty differ),
+    kind, attachment and body, each as UTF-8 behind its length (u64, big-endian; all ones when absent).
+    """
+    wall = message.sent.replace(tzinfo=None).isoformat(timespec="seconds")
+    parts = [_DOMAIN]
+    for text in (chat, wall, message.sender, message.kind.value, message.attachment, message.body):
+        if text is None:
+            parts.append(b"\xff" * 8)
+        else:
+            data = text.encode()
+            parts += (struct.pack(">Q", len(data)), data)
+    return hashlib.sha256(b"".join(parts)).digest()
