@@ -55,9 +55,11 @@ def _application(host: HostFiles, web: WebSite) -> Path | None:
         told = read_config(host, index, follow=False).variables.get("application_folder")
         if told is not None and isinstance(told.value, str):
             candidates.insert(0, host.real(web.root) / told.value)
+    around = host.real(web.root)
     for candidate in candidates:
         if any(host.is_file(candidate / "config" / name) for name in _THREE_MARKS):
-            return candidate if candidate.is_relative_to(web.root) else host.real(candidate)
+            real = host.real(candidate)
+            return web.root / real.relative_to(around) if real.is_relative_to(around) else real
     return None
 
 

@@ -37,7 +37,9 @@ def _reach(draft: Draft) -> tuple[Path, ...]:
 
 def _in_directory(host: HostFiles, web: WebSite) -> Iterator[Draft]:
     """What a directory of the web server holds, and each WordPress one below it."""
-    below = [web.root / name for name in host.names(web.root) if is_wordpress(host, web.root / name)]
+    around = host.real(web.root)
+    inner = [web.root / name for name in host.names(web.root)]
+    below = [each for each in inner if is_wordpress(host, each) and not around.is_relative_to(host.real(each))]
     if is_wordpress(host, web.root):
         main = tuple(find_wordpress(host, web, web.root))
     elif len(below) == 1 and "wp-blog-header.php" in (host.read(web.root / "index.php") or ""):
@@ -47,8 +49,7 @@ def _in_directory(host: HostFiles, web: WebSite) -> Iterator[Draft]:
         main = tuple(_other(host, web, below))
     yield from (replace(draft, excluded=(*draft.excluded, *below)) for draft in main)
     for directory in below:
-        inner = replace(web, root=directory)
-        for draft in find_wordpress(host, inner, directory):
+        for draft in find_wordpress(host, replace(web, root=directory), directory):
             yield replace(draft, named=f"{first_word(draft.hosts, web.root)}-{directory.name}")
 
 
@@ -83,7 +84,7 @@ def _of_service(service: Service, servers: Iterable[Vhost]) -> Draft:
 def _is_its(service: Service, address: str) -> bool:
     """Whether a unit's words hold the address to which the web server passes requests."""
     if address.startswith("unix:"):
-        return address.removeprefix("unix:").rstrip(":") in service.words
+        return address.removeprefix("unix:").partition(":")[0] in service.words
     port = address.rpartition(":")[2]
     return port.isdecimal() and re.search(rf"(?<!\d){port}(?!\d)", service.words) is not None
 
