@@ -64,6 +64,8 @@ class Restored:
     """One restore in progress. `opened` has one attempt per artefact name, in the manifest's order.
 
     It began at `began` (of the monotonic clock, seconds) and is given up after `host.drill.timeout_s` seconds.
+    `head_error`: what was wrong when the repository was held against its newest head and the remembered one.
+    `results`: those of the checks that ran before, by id.
     """
 
     host: DrillHost
@@ -75,6 +77,8 @@ class Restored:
     server: Attempt[ScratchServer] | None = None
     replayed: Attempt[Replayed] | None = None
     began: float = field(default_factory=time.monotonic)
+    head_error: OpsError | None = None
+    results: dict[str, Result] = field(default_factory=dict)
 
     def remaining_s(self) -> float:
         """Seconds left for the next step. Raises OpsError when the time is over."""

@@ -7,7 +7,7 @@ from opsctl.core.process import CommandFailedError
 from opsctl.core.result import Result
 from restore_drill.checks.encrypted import try_keys, wrong_keys
 from restore_drill.checks.names import quoted
-from restore_drill.checks.tally import Tally, sentence
+from restore_drill.checks.tally import Tally, is_disk_full, one_line, sentence
 from restore_drill.restored import CouldNotRunError, Restored, needed
 from restore_drill.scratch import ScratchServer
 
@@ -17,7 +17,6 @@ _TABLES = (
     "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS name, TABLE_TYPE AS kind FROM information_schema.TABLES "
     "WHERE TABLE_SCHEMA NOT IN ('information_schema', 'performance_schema')"
 )
-_DISK_FULL = ("No space left", "errno: 28", "Errcode: 28")
 _HINT = "this backup does not restore: take a new full backup now, then look at the host's disk and its error log"
 
 
@@ -113,19 +112,14 @@ def check_tables(server: ScratchServer, tables: Iterable[TableName]) -> Mapping[
 
 def _note_step(error: OpsError, keys: str | None, tally: Tally) -> None:
     """A step that failed: for want of keys or of this machine's means, or because the copy is bad."""
-    said = error.message.splitlines()
     if keys is not None:
         tally.unjudged.append(f"the restored keys do not open the database: {keys}")
         tally.hint = "see check 4"
-    elif isinstance(error, IntegrityError | CommandFailedError | UnreachableError) and not _is_full(error):
-        tally.problem(" ".join(line.strip() for line in said), hint=error.hint or _HINT)
+    elif isinstance(error, IntegrityError | CommandFailedError | UnreachableError) and not is_disk_full(error):
+        tally.problem(one_line(error), hint=error.hint or _HINT)
     else:
-        tally.unjudged.append(" ".join(line.strip() for line in said))
+        tally.unjudged.append(one_line(error))
         tally.hint = error.hint or "free space in drill.scratch_dir, then run the drill again"
-
-
-def _is_full(error: OpsError) -> bool:
-    return any(mark in error.message for mark in _DISK_FULL)
 
 
 def _kind(table_type: str) -> str:

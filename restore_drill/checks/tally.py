@@ -6,9 +6,11 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from opsctl.core.errors import OpsError
 from opsctl.core.result import Outcome, Result
 
 SHOWN = 5
+_DISK_FULL = ("No space left", "errno: 28", "Errcode: 28")
 
 
 class Named(Protocol):
@@ -60,3 +62,13 @@ def sentence(parts: Iterable[str]) -> str:
     listed = list(parts)
     more = f"; and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
     return "; ".join(listed[:SHOWN]) + more
+
+
+def one_line(error: OpsError) -> str:
+    """An error's message on one line; what a program said last stands in it."""
+    return " ".join(line.strip() for line in error.message.splitlines())
+
+
+def is_disk_full(error: OpsError) -> bool:
+    """Whether a step failed for want of space, for which the backup is not to blame."""
+    return any(mark in error.message for mark in _DISK_FULL)

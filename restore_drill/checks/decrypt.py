@@ -1,0 +1,43 @@
+"""Check 1, decrypt: every archive opens with the given identities, and its bytes are those that were sealed."""
+
+from backup.manifest import Artefact
+from opsctl.core.errors import AuthError, IntegrityError, OpsError
+from opsctl.core.process import CommandFailedError
+from opsctl.core.result import Result
+from restore_drill.checks.tally import Tally, is_disk_full, one_line
+from restore_drill.restored import Restored
+
+
+class Decrypt:
+    """An archive that is missing, or has another size, is check 2's to report: here it could not be judged."""
+
+    id = "decrypt"
+    title = "decrypt"
+
+    def run(self, restored: Restored) -> Result:
+        """Judge how the archives opened."""
+        artefacts = restored.manifest.artefacts
+        tally = Tally(f"all {len(artefacts)} archives open with the given identities and have the manifest's hashes")
+        opened = [artefact for artefact in artefacts if restored.opened[artefact.name].value is not None]
+        for artefact in artefacts:
+            error = restored.opened[artefact.name].error
+            if error is not None:
+                _note(restored, artefact, error, tally)
+        tally.figures |= {
+            "archives": len(artefacts),
+            "opened": len(opened),
+            "cipher_bytes": sum(artefact.sealed.cipher_size for artefact in opened),
+            "plain_bytes": sum(artefact.sealed.plain_size for artefact in opened),
+        }
+        return tally.result(self, f"all {len(artefacts)} archives opened, both hashes of each as in the manifest")
+
+
+def _note(restored: Restored, artefact: Artefact, error: OpsError, tally: Tally) -> None:
+    stored = restored.catalog.store.stat(artefact.key)
+    if stored is None or stored.size != artefact.sealed.cipher_size:
+        tally.unjudged.append(f"{artefact.name} is not the file it should be: see check 2")
+    elif isinstance(error, IntegrityError | AuthError | CommandFailedError) and not is_disk_full(error):
+        tally.problem(f"{artefact.name}: {one_line(error)}", hint=error.hint)
+    else:
+        tally.unjudged.append(f"{artefact.name}: {one_line(error)}")
+        tally.hint = tally.hint or error.hint
