@@ -18,6 +18,7 @@ import pymysql
 
 from opsctl.core.errors import IntegrityError
 from opsctl.core.mariadb.gtid import GtidPosition
+from opsctl.core.mariadb.heartbeat import HEARTBEAT_TABLE
 from opsctl.core.sandbox import give_to_sandbox
 from restore_drill.event_status import read_statuses, restore_statuses
 from restore_drill.hostile import new_file
@@ -25,7 +26,6 @@ from restore_drill.logs import Logs
 from restore_drill.point import Point
 from restore_drill.scratch import LOGS, POLL_S, RUN, ScratchServer
 
-HEARTBEAT_TABLE = ("opsctl", "heartbeat")
 _RELAY = "relay"
 _ALL_READ = "Slave has read all relay log"
 _APPLIED = ("Slave_DDL_Groups", "Slave_Non_Transactional_Groups", "Slave_Transactional_Groups")
@@ -66,10 +66,10 @@ def replay(
     """
     started = time.monotonic()
     warnings = (*logs.warnings, *point.warnings)
-    if point.stop is not None:
+    if point.position is not None:
         statuses = read_statuses(server)
         _Applier(server, logs, point, advance).run(started + timeout_s)
-        warnings += restore_statuses(server, logs, point, statuses) + _prepared(point)
+        warnings += restore_statuses(server, logs, point, statuses) + _prepared(server)
     return Replayed(
         stop_description=point.description,
         gtid_state=str(point.state),
@@ -85,11 +85,11 @@ def replay(
 
 def read_heartbeat(server: ScratchServer) -> datetime | None:
     """The newest heartbeat in the restored database (UTC); None without the table or a row in it."""
-    schema, table = HEARTBEAT_TABLE
+    schema, _, table = HEARTBEAT_TABLE.partition(".")
     there = server.query(
         "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s", (schema, table)
     )
-    rows = server.query(f"SELECT MAX(at) AS at FROM `{schema}`.`{table}`") if there else []  # noqa: S608 - fixed names
+    rows = server.query(f"SELECT MAX(at) AS at FROM {HEARTBEAT_TABLE}") if there else []  # noqa: S608 - fixed names
     at = rows[0]["at"] if rows else None
     return at.replace(tzinfo=UTC) if isinstance(at, datetime) else None
 
@@ -98,12 +98,9 @@ class _Applier:
     """One run of the server's SQL thread over the logs."""
 
     def __init__(self, server: ScratchServer, logs: Logs, point: Point, advance: Callable[[int], None]) -> None:
-        if point.stop is None:
-            raise ValueError("there is nothing to apply")
         self._server = server
         self._logs = logs
         self._point = point
-        self._stop = point.stop
         self._expected = point.state.position()
         self._advance = advance
         self._names = [f"bin.{number:06d}" for number in range(1, len(logs.files) + 1)]
@@ -142,7 +139,7 @@ class _Applier:
         )
         until = ""
         if self._another_follows():
-            until = f" UNTIL relay_log_file='{self._names[self._point.number]}', relay_log_pos={self._stop.position}"
+            until = f" UNTIL relay_log_file='{self._names[self._point.number]}', relay_log_pos={self._point.position}"
         _execute(connection, f"START SLAVE SQL_THREAD{until}")
 
     def _another_follows(self) -> bool:
@@ -200,13 +197,11 @@ class _Applier:
         )
 
 
-def _prepared(point: Point) -> tuple[str, ...]:
-    """Say which XA transactions the stop leaves prepared: they hold their locks until somebody decides."""
-    if point.stop is None or not point.stop.prepared:
-        return ()
+def _prepared(server: ScratchServer) -> tuple[str, ...]:
+    """Say how many XA transactions the stop leaves prepared: they hold their locks until somebody decides."""
+    count = len(server.query("XA RECOVER"))
     return (
-        f"{len(point.stop.prepared)} XA transactions are prepared and neither committed nor rolled back at this point:"
-        " see XA RECOVER",
+        (f"{count} XA transactions are prepared, neither committed nor rolled back: see XA RECOVER",) if count else ()
     )
 
 

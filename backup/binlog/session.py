@@ -14,6 +14,8 @@ from backup.binlog.fetch import no_binary_log
 from opsctl.core.errors import OpsError, SettingsError
 from opsctl.core.mariadb.connect import Connection, connected, read_password, rows
 from opsctl.core.mariadb.gtid import Gtid
+from opsctl.core.mariadb.heartbeat import HEARTBEAT_TABLE
+from opsctl.stack.accounts import heartbeat_sql
 from opsctl.stack.settings import DatabaseSection
 
 STATEMENT_TIMEOUT_S = 60.0
@@ -77,9 +79,8 @@ class Session:
 
     def heartbeat(self, at: datetime) -> Heartbeat:
         """Write `at` (UTC) into the one row of the heartbeat table. Raises SettingsError when no binary log gets it."""
-        table = quoted_table(self._database)
         self._rows(
-            f"INSERT INTO {table} (id, at) VALUES (1, %s) ON DUPLICATE KEY UPDATE at = VALUES(at)",  # noqa: S608 - quoted
+            f"INSERT INTO {HEARTBEAT_TABLE} (id, at) VALUES (1, %s) ON DUPLICATE KEY UPDATE at = VALUES(at)",  # noqa: S608 - fixed
             at.strftime("%Y-%m-%d %H:%M:%S.%f"),
         )
         written = str(self._rows("SELECT @@last_gtid")[0][0])
@@ -107,17 +108,15 @@ class Session:
 
     def _explain(self, number: int, said: str, privilege: str) -> OpsError | None:
         """The error for what is missing on the server; None for what has nothing to do with shipping."""
-        table = quoted_table(self._database)
         if number == ER.SPECIFIC_ACCESS_DENIED_ERROR:
             return lacks(self._database, privilege, said)
         if number in _NO_RIGHT_TO_TABLE:
-            return lacks(self._database, "SELECT, INSERT, UPDATE", said, on=table)
+            return lacks(self._database, "SELECT, INSERT, UPDATE", said, on=HEARTBEAT_TABLE)
         if number in _NO_TABLE:
             return SettingsError(
                 f"there is no heartbeat table: {said}",
                 where=self._where,
-                hint=f"as the database's root: CREATE DATABASE IF NOT EXISTS {table.split('.')[0]}; CREATE TABLE "
-                f"{table} (id TINYINT NOT NULL PRIMARY KEY, at DATETIME(6) NOT NULL) ENGINE=InnoDB",
+                hint=f"as the database's root: {' '.join(heartbeat_sql())}",
             )
         return None
 
@@ -132,15 +131,3 @@ def session(database: DatabaseSection, *, timeout_s: float) -> Iterator[Session]
     limit = min(timeout_s, STATEMENT_TIMEOUT_S)
     with connected(database.socket, user=database.ship_user, password=password, timeout_s=limit) as connection:
         yield Session(database, connection)
-
-
-def quoted_table(database: DatabaseSection) -> str:
-    """The heartbeat table's name for use in SQL. Raises SettingsError when it names no database."""
-    parts = database.heartbeat_table.split(".")
-    if len(parts) != 2 or not all(parts):
-        raise SettingsError(
-            f"'{database.heartbeat_table}' names no table of a database",
-            where="database.heartbeat_table",
-            hint="write it like opsctl.heartbeat",
-        )
-    return ".".join("`" + part.replace("`", "``") + "`" for part in parts)

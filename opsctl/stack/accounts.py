@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
+from opsctl.core.mariadb.heartbeat import HEARTBEAT_SCHEMA, HEARTBEAT_TABLE
 from opsctl.stack.settings import DatabaseSection
 
 EVERYTHING = "*.*"
@@ -33,16 +34,15 @@ BACKUP_GRANTS = (
 )
 
 
-def ship_grants(database: DatabaseSection) -> tuple[Grant, ...]:
+def ship_grants() -> tuple[Grant, ...]:
     """What the account that ships needs. It can write nothing but the heartbeat."""
-    table = database.heartbeat_table
     return (
         Grant("RELOAD", EVERYTHING, "to begin a new binary log"),
         Grant("BINLOG MONITOR", EVERYTHING, "to list binary logs"),
         Grant("REPLICATION SLAVE", EVERYTHING, "to read binary logs"),
-        Grant("SELECT", table, "to read the heartbeat"),
-        Grant("INSERT", table, "to write the first heartbeat"),
-        Grant("UPDATE", table, "to write the heartbeat"),
+        Grant("SELECT", HEARTBEAT_TABLE, "to read the heartbeat"),
+        Grant("INSERT", HEARTBEAT_TABLE, "to write the first heartbeat"),
+        Grant("UPDATE", HEARTBEAT_TABLE, "to write the heartbeat"),
     )
 
 
@@ -65,12 +65,11 @@ def grant_sql(user: str, grants: Iterable[Grant]) -> list[str]:
     return [f"GRANT {', '.join(names)} ON {on} TO {account(user)};" for on, names in by_object.items()]
 
 
-def heartbeat_sql(database: DatabaseSection) -> list[str]:
+def heartbeat_sql() -> list[str]:
     """The statements that make the heartbeat table."""
-    schema = database.heartbeat_table.partition(".")[0]
     return [
-        f"CREATE DATABASE IF NOT EXISTS {schema};",
-        f"CREATE TABLE IF NOT EXISTS {database.heartbeat_table}"
+        f"CREATE DATABASE IF NOT EXISTS {HEARTBEAT_SCHEMA};",
+        f"CREATE TABLE IF NOT EXISTS {HEARTBEAT_TABLE}"
         " (id TINYINT NOT NULL PRIMARY KEY, at DATETIME(6) NOT NULL) ENGINE=InnoDB;",
     ]
 
@@ -82,9 +81,9 @@ def accounts_sql(database: DatabaseSection, passwords: Mapping[str, SecretStr]) 
     """
     lines = [
         "-- opsctl's two accounts and its heartbeat table. Run it as the database's root.",
-        *heartbeat_sql(database),
+        *heartbeat_sql(),
     ]
-    for user, grants in ((database.backup_user, BACKUP_GRANTS), (database.ship_user, ship_grants(database))):
+    for user, grants in ((database.backup_user, BACKUP_GRANTS), (database.ship_user, ship_grants())):
         how = f"IDENTIFIED VIA mysql_native_password USING '{native_hash(passwords[user])}'"
         lines += ["", f"CREATE USER IF NOT EXISTS {account(user)} {how};", f"ALTER USER {account(user)} {how};"]
         lines += [f"--   {grant.privilege}: {grant.why}" for grant in grants]

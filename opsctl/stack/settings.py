@@ -29,7 +29,6 @@ class DatabaseSection(Section):
     )
     ship_user: str = Field("opsctl_ship", description="Account that ships binary logs and writes the heartbeat only.")
     ship_password_file: Path | None = Field(None, description="File with its password.")
-    heartbeat_table: str = Field("opsctl.heartbeat", description="Table with the one heartbeat row.")
     config_paths: tuple[Path, ...] = Field(
         (Path("/etc/mysql"),), description="The server's configuration: files and directories, seen from stack.root."
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from opsctl.core.errors import AuthError, OpsError
 from opsctl.core.mariadb.connect import connected, read_password, rows
+from opsctl.core.mariadb.heartbeat import HEARTBEAT_TABLE
 from opsctl.core.runner import Runner
 from opsctl.overview.probes.look import Look, Seen, bad, good
 from opsctl.overview.probes.server import TIMEOUT_S
@@ -23,7 +24,7 @@ def grant_probes(database: DatabaseSection) -> list[Look]:
     """A probe for each privilege of each account, and one that tries to write the heartbeat."""
     accounts = (
         ("backup", database.backup_user, database.backup_password_file, BACKUP_GRANTS),
-        ("ship", database.ship_user, database.ship_password_file, ship_grants(database)),
+        ("ship", database.ship_user, database.ship_password_file, ship_grants()),
     )
     probes = [
         Look(
@@ -39,7 +40,7 @@ def grant_probes(database: DatabaseSection) -> list[Look]:
         Look(
             "server.heartbeat",
             "the heartbeat can be written",
-            f"{database.ship_user} may write {database.heartbeat_table}",
+            f"{database.ship_user} may write {HEARTBEAT_TABLE}",
             partial(_heartbeat, database),
             failing=(AuthError,),
         )
@@ -68,10 +69,10 @@ def _heartbeat(database: DatabaseSection, host: Runner) -> Seen:
     try:
         with connected(database.socket, user=database.ship_user, password=password, timeout_s=TIMEOUT_S) as connection:
             for statement in _WRITES:
-                rows(connection, statement.format(table=database.heartbeat_table))
-            found = rows(connection, f"SELECT at FROM {database.heartbeat_table} WHERE id = 1")  # noqa: S608 - from settings
+                rows(connection, statement.format(table=HEARTBEAT_TABLE))
+            found = rows(connection, f"SELECT at FROM {HEARTBEAT_TABLE} WHERE id = 1")  # noqa: S608 - fixed
     except AuthError:
         raise
     except OpsError as error:
-        return bad(str(error), f"as the database's root: {' '.join(heartbeat_sql(database))}")
+        return bad(str(error), f"as the database's root: {' '.join(heartbeat_sql())}")
     return good(f"the last heartbeat is of {found[0][0]} UTC" if found else "there was no heartbeat yet")
