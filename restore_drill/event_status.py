@@ -73,10 +73,8 @@ def follow(known: dict[Name, EventStatus], change: EventChange) -> None:
 
 def _ddl_statements(logs: Logs, point: Point) -> Iterator[tuple[str, str]]:
     """The text and the database of each DDL statement between the backup and the stop."""
-    if point.stop is None:
-        return
     for number, file in enumerate(logs.files[: point.number + 1]):
-        end = point.stop.position if number == point.number else None
+        end = point.position if number == point.number else None
         with Groups(file.path, verify_crc=False, end=end) as groups, file.path.open("rb") as content:
             trailer = CHECKSUM_SIZE if groups.format.checksummed else 0
             for group in groups:

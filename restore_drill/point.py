@@ -9,7 +9,7 @@ from backup.manifest import Manifest
 from opsctl.core.clock import iso
 from opsctl.core.errors import OpsError, SettingsError
 from opsctl.core.mariadb.binlog_groups import Groups
-from opsctl.core.mariadb.binlog_targets import Stop, TargetError, end_of, find_gtid, find_stop
+from opsctl.core.mariadb.binlog_targets import Stop, TargetError, find_gtid, find_stop
 from opsctl.core.mariadb.gtid import BinlogState, Gtid
 from restore_drill.logs import Logs
 
@@ -38,20 +38,20 @@ Target = AtTime | AtGtid | Latest
 
 @dataclass(frozen=True)
 class Point:
-    """Where a replay stops; `stop` is None when nothing lies between the backup and the target.
+    """Where a replay stops: at `position` (bytes) of file `number`, None when nothing lies between backup and target.
 
-    `number`: the index of the file it stops in. `state`: what is written up to there, in `transactions` of `segments`
-    since the backup; `time` (UTC) is the last one's. `description` says the place in words.
+    `state`: what is written up to there, in `transactions` of `segments` since the backup; `time` (UTC) is the last
+    one's. `description` says the place in words.
     """
 
-    stop: Stop | None
+    position: int | None
     number: int
     state: BinlogState
     transactions: int
     segments: int
     time: datetime | None
     description: str
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def parse_target(*, at: datetime | None = None, gtid: str | None = None, latest: bool = False) -> Target | None:
@@ -100,8 +100,7 @@ def resolve(target: Target, logs: Logs) -> Point:
         return _at_gtid(target.gtid, logs)
     if isinstance(target, AtTime):
         return _at_time(target.moment, logs)
-    stop = end_of(logs.paths, start=logs.start, verify_crc=False)
-    return _point(logs, stop, "the end of what was shipped", ())
+    return _at_end(logs)
 
 
 def _is_before(manifest: Manifest, target: Target | None) -> bool:
@@ -119,14 +118,14 @@ def _resolve_nothing(target: Target, logs: Logs) -> Point:
             "no binary log was shipped since the backup, so the point asked for cannot be reached",
             hint="run on the host: opsctl binlog ship; or restore the backup alone",
         )
-    return Point(None, 0, logs.state, 0, 0, None, "the backup itself", ())
+    return _nothing(logs, "the end of what was shipped")
 
 
 def _at_gtid(gtid: Gtid, logs: Logs) -> Point:
     if logs.state.covers(gtid):
-        return Point(None, 0, logs.state, 0, 0, None, f"{gtid}, the last transaction in the backup", ())
+        return _nothing(logs, f"after transaction {gtid}")
     stop = find_gtid(logs.paths, gtid, start=logs.start, verify_crc=False)
-    return _point(logs, stop, f"after transaction {gtid}", ())
+    return _at_stop(logs, stop, f"after transaction {gtid}")
 
 
 def _at_time(moment: datetime, logs: Logs) -> Point:
@@ -144,19 +143,38 @@ def _at_time(moment: datetime, logs: Logs) -> Point:
             f"{stops.between} transactions written after this point say times up to {iso(moment)}, because a session"
             f" set its clock or a statement ran long; to have them too: --gtid {stops.last_not_after.gtid}",
         )
-    return _point(logs, stops.first_after, f"before the first transaction after {iso(moment)}", warnings)
+    return _at_stop(logs, stops.first_after, f"before the first transaction after {iso(moment)}", warnings)
 
 
-def _point(logs: Logs, stop: Stop, description: str, warnings: tuple[str, ...]) -> Point:
+def _at_end(logs: Logs) -> Point:
+    """After the last transaction of all; the scans know it, so that nothing has to be read again."""
+    number = max((number for number, file in enumerate(logs.files) if file.scan.transactions), default=0)
+    last, state = logs.files[number].scan, logs.files[-1].scan.last_state
+    transactions = sum(file.scan.transactions for file in logs.files) - _count(logs.files[0].path, logs.start)
+    if not transactions:
+        return _nothing(logs, "the end of what was shipped")
+    place = _place(logs, number, last.end_position, "the end of what was shipped")
+    return Point(last.end_position, number, state, transactions, number + 1, last.last_time, place)
+
+
+def _at_stop(logs: Logs, stop: Stop, description: str, warnings: tuple[str, ...] = ()) -> Point:
     number = logs.paths.index(stop.path)
-    if logs.state == stop.state:
-        return Point(None, number, logs.state, 0, 0, None, f"{description}: the backup itself", warnings)
-    before = sum(file.scan.transactions for file in logs.files[:number])
     in_last = _count(stop.path, stop.position)
+    before = sum(file.scan.transactions for file in logs.files[:number])
     transactions = before + in_last - _count(logs.files[0].path, logs.start)
+    if not transactions:
+        return _nothing(logs, description, warnings)
+    place = _place(logs, number, stop.position, description)
     segments = number + (in_last > 0)
-    where = f"{description}, {logs.files[number].segment.name} offset {stop.position}"
-    return Point(stop, number, stop.state, transactions, segments, stop.time, where, warnings)
+    return Point(stop.position, number, stop.state, transactions, segments, stop.time, place, warnings)
+
+
+def _nothing(logs: Logs, description: str, warnings: tuple[str, ...] = ()) -> Point:
+    return Point(None, 0, logs.state, 0, 0, None, f"{description}: the backup itself", warnings)
+
+
+def _place(logs: Logs, number: int, position: int, description: str) -> str:
+    return f"{description}, {logs.files[number].segment.name} offset {position}"
 
 
 def _count(path: Path, end: int) -> int:
