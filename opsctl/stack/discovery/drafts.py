@@ -48,14 +48,14 @@ def complete(host: HostFiles, draft: Draft, name: str) -> FoundSite:
         if not further:
             break
         paths = _without_nested(host, (*paths, *further))
-    secrets = {host.real(file): None for file in draft.secrets if host.is_file(file)}
-    secrets |= dict.fromkeys(secret_files(host, paths, uploads))
+    secrets = [host.real(file) for file in draft.secrets if host.is_file(file)]
+    secrets += secret_files(host, paths, uploads)
     return FoundSite(
         name=name,
         kind=draft.kind,
         paths=paths,
-        exclude=tuple(f"{host.real(each)}/*" for each in draft.excluded if host.is_dir(each)),
-        secret_files=tuple(secrets),
+        exclude=tuple(_pattern(host, paths, each) for each in draft.excluded if host.is_dir(each)),
+        secret_files=tuple(dict.fromkeys(lasting(host, paths, file) for file in secrets)),
         config=draft.config,
         code=draft.code,
         http_host=draft.http_host,
@@ -64,6 +64,23 @@ def complete(host: HostFiles, draft: Draft, name: str) -> FoundSite:
         login=draft.login,
         multisite=draft.multisite,
     )
+
+
+def lasting(host: HostFiles, paths: Iterable[Path], real: Path) -> Path:
+    """The name of a file by one of `paths`: it leads there even after the next release lies behind a link in it."""
+    for path in paths:
+        if real.is_relative_to(host.real(path)):
+            return path / real.relative_to(host.real(path))
+    return real
+
+
+def _pattern(host: HostFiles, paths: Iterable[Path], directory: Path) -> str:
+    """The pattern of all that is in a directory. Patterns are matched with real paths: any release's will do."""
+    real = host.real(directory)
+    for path in paths:
+        if host.is_link(path) and real.is_relative_to(host.real(path)):
+            return f"{host.real(path).parent}/*/{real.relative_to(host.real(path))}/*"
+    return f"{real}/*"
 
 
 def covers(host: HostFiles, paths: Iterable[Path], path: Path) -> bool:

@@ -19,18 +19,24 @@ _OF_CONFIGURATION = (Path("/etc/wordpress"), "config", "Config", "settings")
 _EXAMPLE = re.compile(r"-(?:sample|example|dist|template)\b|\.(?:sample|dist|template)\b|\.example$", re.IGNORECASE)
 
 _NAME = (
-    r"(?:[\w.-]*(?:password|passwd|passphrase|secret|salt|api_?token|auth_token|database_url)\w*"
-    r"|(?:[\w.-]*[_.-])?(?:key|pass)|smtppass)"
+    r"(?:[\w.-]{0,64}(?:password|passwd|passphrase|secret|salt|api_?token|auth_token|database_url)\w*"
+    r"|(?:[\w.-]{0,64}[_.-])?(?:key|pass)|smtppass)"
 )
-_VALUE = r"['\"](?!['\"])[^'\"\n]"
+# A string that is not empty, as it stands or among other words: `getenv('X') ?: 'fallback'`.
+_VALUE = r"[^\n;,'\"]{0,200}['\"](?!['\"])[^'\"\n]"
 _SET = re.compile(
     rf"""(?ix)
-    define\s*\(\s*['"](?P<defined>{_NAME})['"]\s*,\s*{_VALUE}
-    | ['"](?P<entry>{_NAME})['"]\s*(?:\]\s*=|=>|:)\s*{_VALUE}
-    | [$](?P<variable>{_NAME})\s*=\s*{_VALUE}
-    | ^[\s#;]*(?P<line>{_NAME})\s*[=:]\s*(?:{_VALUE}|[^\s'"\#;(\[{{$=>])
+    define\s*\(\s*['"](?P<defined>{_NAME})['"]\s*,{_VALUE}
+    | ['"](?P<entry>{_NAME})['"]\s*(?:\]\s*=|=>|:){_VALUE}
+    | [$](?P<variable>{_NAME})\s*={_VALUE}
+    | ^[ \t#;]*(?P<line>{_NAME})[ \t]*[=:][ \t]*(?:{_VALUE}|[^\s'"\#;(\[{{$=>])
     """,
     re.MULTILINE,
+)
+# What only names a secret that is kept elsewhere.
+_ELSEWHERE = re.compile(
+    r"(?:\bgetenv|\bos\.getenv|\benv|(?<![$\w])config|\bos\.environ\.get)\s*\([^()\n]*\)"
+    r"|(?:\bos\.environ|\$_(?:ENV|SERVER))\[[^\[\]\n]*\]"
 )
 _HARMLESS = re.compile(r"(?i)csrf|cookie|primary_?key|foreign_?key|password_(?:hash|algo|min|reset)|^['\"]?key['\"]?$")
 _PLACEHOLDER = re.compile(r"(?i).{0,2}(?:put your unique phrase here|password_here)")
@@ -43,6 +49,7 @@ _PASSED_BY = frozenset(
 def secret_names(text: str) -> tuple[str, ...]:
     """The names of settings in a file that have a value which should be nobody's business, comments included."""
     found = []
+    text = _ELSEWHERE.sub("", text)
     for match in _SET.finditer(text):
         kind, name = next((kind, name) for kind, name in match.groupdict().items() if name)
         if _PLACEHOLDER.match(text, match.end() - 2):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from opsctl.stack.discovery.drafts import Draft
+from opsctl.stack.discovery.drafts import Draft, lasting
 from opsctl.stack.discovery.found import Login
 from opsctl.stack.discovery.host import HostFiles
 from opsctl.stack.discovery.secrets import secret_names
@@ -162,8 +162,9 @@ def _draft(host: HostFiles, web: WebSite, code: Path, reading: _Reading, names: 
     uploads = _uploads(host, code, content, reading)
     files = (*reading.php.files, *((code / "wp-config.php",) if reading.debian else ()))
     secrets = tuple(file for file in reading.php.files if secret_names(host.read(file) or ""))
-    config = _config_file(host, reading)
-    further = tuple(Path(text) for name in ("WP_PLUGIN_DIR", "WPMU_PLUGIN_DIR") if (text := reading.text(name)))
+    config = lasting(host, (code,), _config_file(host, reading))
+    named = (reading.text(name) for name in ("WP_PLUGIN_DIR", "WPMU_PLUGIN_DIR"))
+    further = tuple(lasting(host, (code,), Path(posixpath.normpath(text))) for text in named if text)
     plain = tuple(file for file in files if file not in secrets and not reading.debian)
     return Draft(
         kind="wordpress",
@@ -242,13 +243,13 @@ def _content(host: HostFiles, code: Path, reading: _Reading) -> Path | None:
     if not isinstance(found.value, str):
         host.note(reading.main, f"where the content lies is not understood: {found.value}", "set paths and uploads")
         return None
-    return Path(posixpath.normpath(found.value))
+    return lasting(host, (code,), Path(posixpath.normpath(found.value)))
 
 
 def _uploads(host: HostFiles, code: Path, content: Path | None, reading: _Reading) -> Path | None:
     found = reading.php.constant("UPLOADS")
     if found is not None:
-        uploads = host.real(code) / found.value if isinstance(found.value, str) else None
+        uploads = code / found.value if isinstance(found.value, str) else None
     else:
         uploads = content / "uploads" if content else None
     if uploads is None or not host.is_dir(uploads):

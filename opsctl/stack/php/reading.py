@@ -11,7 +11,7 @@ from opsctl.stack.php.parser import parse
 from opsctl.stack.php.state import State, join
 from opsctl.stack.php.syntax import ClassBody, If, Include, Perhaps, Return, Run, Statement
 from opsctl.stack.php.tokens import PhpSyntaxError
-from opsctl.stack.php.values import Files, PhpConfig, Setting, Unknown, Value
+from opsctl.stack.php.values import Files, Opaque, PhpConfig, Setting, Unknown, Value
 
 _DEEPEST = 20
 # Code, not configuration: WordPress itself, and Composer's loader of classes.
@@ -36,9 +36,13 @@ def read_config(
     for name, value in (constants or {}).items():
         known: Value = Unknown(f"the constant {name}", paths[0], 0) if value is None else value
         session.state.constants[name] = Setting(known, paths[0], 0)
-    for path in paths:
-        _Reader(session, path).read()
-        session.ended = False
+    try:
+        for path in paths:
+            _Reader(session, path).read()
+            session.ended = False
+    except RecursionError:
+        opaque = Opaque("is nested too deeply to be followed", paths[0], 0)
+        return PhpConfig({}, {}, {}, tuple(session.state.files), (opaque,))
     state = session.state
     return PhpConfig(state.constants, state.variables, state.classes, tuple(state.files), tuple(state.opaque))
 

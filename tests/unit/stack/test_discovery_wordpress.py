@@ -382,3 +382,19 @@ def test_a_composer_project_is_kept_whole_and_its_settings_are_told(tmp_path: Pa
     assert Path("/srv/bed/.env") in site.secret_files
     assert any("application.php, line 3: calls Config::define()" in puzzle for puzzle in puzzles(found))
     assert "S3NTINEL" not in repr(found)
+
+
+def test_what_lies_in_a_release_is_named_by_the_link_that_lasts(tmp_path: Path) -> None:
+    more = "define('WP_CONTENT_DIR', __DIR__ . '/content');\ndefine('UPLOADS', 'files');\n"
+    files = wordpress("/srv/blog/releases/7", content=False) | {
+        "/srv/blog/current": "link:releases/7",
+        "/srv/blog/releases/7/wp-config.php": wp_config(more=more),
+        "/srv/blog/releases/7/content/cache/x": "x",
+        "/srv/blog/releases/7/files/a.jpg": "x",
+    }
+    site = only(look(tmp_path, served("server_name blog.example;\nroot /srv/blog/current;"), files))
+    assert site.paths == (Path("/srv/blog/current"),)
+    assert site.config == Path("/srv/blog/current/wp-config.php")
+    assert site.secret_files == (site.config,)
+    assert site.uploads == Path("/srv/blog/current/files")
+    assert site.exclude == ("/srv/blog/releases/*/content/cache/*",)

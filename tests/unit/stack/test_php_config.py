@@ -1,8 +1,11 @@
 """PHP configuration is read without running it: what is plain is understood, the rest is said not to be."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from opsctl.stack.discovery.host import HostFiles
 from opsctl.stack.php import PhpConfig, Unknown, read_config
@@ -168,3 +171,16 @@ def test_bytes_that_are_no_utf8_come_through(tmp_path: Path) -> None:
     found = read_config(HostFiles(tmp_path), MAIN).text("A")
     assert found is not None
     assert found.encode(errors="surrogateescape") == b"caf\xe9"
+
+
+@pytest.mark.parametrize("php", ["(" * 5000, "if (1) { " * 5000, "define('A', 'x');\n$x = 'a'" + " . 'a'" * 5000 + ";"])
+def test_nesting_without_end_is_told_and_nothing_is_claimed(php: str, tmp_path: Path) -> None:
+    config = read(tmp_path, "<?php " + php)
+    assert config.opaque
+    assert config.text("A") is None
+
+
+@given(st.text(alphabet="<?php $a=;'\"\\{}[]()/*#\n.,define('A','x')if elsereturn<<<EOT!&|", max_size=80))
+def test_whatever_the_text_reading_comes_to_an_end(text: str) -> None:
+    with tempfile.TemporaryDirectory() as root:
+        read(Path(root), "<?php " + text)
