@@ -4,11 +4,13 @@ from typing import Annotated
 
 import typer
 
+from backup.layers import layers as look_at_layers
 from backup.run import run_backup
 from backup.verify import verify_backup
 from opsctl.cli.output import Answer
 from opsctl.cli.session import Session, command, new_group
 from opsctl.cli.views import backup as view
+from opsctl.cli.views import status as status_view
 from opsctl.cli.views import verification
 from opsctl.overview import wire
 
@@ -74,3 +76,12 @@ def verify(
     records = [verify_backup(catalog, each, ledger=ledger, progress=session.progress) for each in ids]
     document = verification.verified(records)
     return Answer(document, lambda paint: verification.text(document, paint), verification.exit_code(records))
+
+
+@command(app, "layers")
+def layers(session: Session) -> Answer:
+    """Show the five layers: set up or not, last success, last verified, last drilled."""
+    settings = session.settings
+    found = look_at_layers(settings.stack.name, wire.places(settings), wire.ledger(settings), wire.drills(settings))
+    document = status_view.BackupLayers(layers=found)
+    return Answer(document, lambda paint: status_view.layers_text(document.layers, paint))

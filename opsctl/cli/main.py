@@ -27,11 +27,14 @@ class Root(LazyGroup):
 
     package = "opsctl.cli"
     summaries = {  # noqa: RUF012
+        "demo": "See it all work on a throwaway customer.",
         "init": "Find the stack, write settings, make keys and accounts.",
+        "status": "Say what could be brought back right now, and what is due.",
         "doctor": "Look at everything that has to be in place.",
         "backup": "Make backups, list them, verify them.",
         "restore": "Bring a backup, and the binary logs since, back into a directory.",
         "binlog": "Ship binary logs, list what was shipped, find gaps.",
+        "drill": "Prove that backups restore.",
         "config": "Show, check or generate the settings.",
         "ledger": "Read and verify the list of what runs have proved.",
     }

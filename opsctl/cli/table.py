@@ -1,5 +1,6 @@
 """Tables for people: at most 80 columns, the widest cells wrapped, no lines drawn."""
 
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from opsctl.cli.output import Painter
 WIDTH = 80
 GAP = 2
 NARROWEST = 8
+_HOLD = "\u00a0"
+_UNIT = re.compile(r"(\d) (s|min|h|days|B|kB|MB|GB|TB)\b")
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,10 @@ def figures(pairs: Sequence[tuple[str, str]], paint: Painter, *, indent: int = 0
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Wrap a text; never empty."""
-    return textwrap.wrap(text, max(width, NARROWEST), break_on_hyphens=False) or [""]
+    """Wrap a text, never between a number and its unit; never empty."""
+    held = _UNIT.sub(f"\\1{_HOLD}\\2", text)
+    lines = textwrap.wrap(held, max(width, NARROWEST), break_on_hyphens=False)
+    return [line.replace(_HOLD, " ") for line in lines] or [""]
 
 
 def _fit(widths: list[int]) -> list[int]:

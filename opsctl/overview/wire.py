@@ -3,14 +3,17 @@
 from backup.catalog import Catalog
 from backup.checkpoints import publish_checkpoint
 from backup.context import Host
+from backup.layers import Drilled, Place
 from opsctl.core.ledger import SqliteLedger
 from opsctl.core.progress import Progress
+from opsctl.core.result import Outcome
 from opsctl.core.settings import Loaded
 from opsctl.core.signing import Verifier
 from opsctl.core.store import Store
 from opsctl.core.store.directory import DirectoryStore
 from opsctl.settings import Settings
 from restore_drill.context import DrillHost
+from restore_drill.report import list_drills
 
 LEDGER_FILE = "ledger.sqlite"
 
@@ -69,6 +72,29 @@ def drill_host(settings: Settings, progress: Progress, repository: str | None = 
         off_host=chosen.off_host,
         ledger=ledger(settings),
         progress=progress,
+    )
+
+
+def places(settings: Settings) -> tuple[Place, ...]:
+    """All repositories, the local one first."""
+    return tuple(
+        Place(repository.name, catalog(settings, repository.name), repository.off_host)
+        for repository in settings.repositories
+    )
+
+
+def drills(settings: Settings) -> tuple[Drilled, ...]:
+    """What the signed drill results in all repositories say."""
+    return tuple(
+        Drilled(
+            finished=report.finished,
+            passed=report.outcome is Outcome.PASSED,
+            repository=report.body.repository,
+            backup=report.body.backup_id,
+            replayed=report.body.replayed_to is not None,
+        )
+        for place in places(settings)
+        for report in list_drills(place.catalog)
     )
 
 

@@ -1,0 +1,125 @@
+"""Answers of `opsctl status` and `opsctl backup layers`."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel
+
+from backup.layers import Layer
+from opsctl.cli.output import Document, Painter
+from opsctl.cli.table import Cell, table, wrap
+from opsctl.cli.words import ago, when
+from opsctl.overview.status import Status
+
+
+class BackupLayers(Document):
+    """The five layers; times are UTC."""
+
+    kind: Literal["backup-layers"] = "backup-layers"
+    layers: tuple[Layer, ...]
+
+
+class DueAction(BaseModel):
+    """Something to do, and the command that does it."""
+
+    what: str
+    command: str
+
+
+class LastDrill(BaseModel):
+    """The newest drill, whether it passed or not."""
+
+    finished: datetime
+    passed: bool
+    backup: str
+
+
+class StatusDocument(Document):
+    """What could be brought back right now, what proves it, and what is due; times are UTC."""
+
+    kind: Literal["status"] = "status"
+    stack: str
+    at: datetime
+    recoverable_until: datetime | None
+    recoverable_by: str
+    warning: str | None
+    off_host_until: datetime | None
+    last_drill: LastDrill | None
+    layers: tuple[Layer, ...]
+    due: tuple[DueAction, ...]
+
+
+def layers_text(layers: Sequence[Layer], paint: Painter) -> Iterator[str]:
+    """Write a table of the five layers."""
+    rows: list[list[Cell | str]] = []
+    for layer in layers:
+        state = Cell("yes", "green") if layer.configured else Cell("no", "yellow")
+        times = [
+            Cell(ago(time) if time else ("never" if layer.configured else ""), None if time else "yellow")
+            for time in (layer.succeeded, layer.verified, layer.drilled)
+        ]
+        rows.append([f"{layer.number} {layer.name}", state, *times])
+    yield from table(("layer", "set up", "last success", "last verified", "last drilled"), rows, paint)
+    for layer in layers:
+        if layer.note:
+            yield paint(f"  {layer.number}: {layer.note}", "dim")
+
+
+def document_of(stack: str, status: Status) -> StatusDocument:
+    """The look as a document."""
+    drill = status.last_drill
+    return StatusDocument(
+        stack=stack,
+        at=status.at,
+        recoverable_until=status.reach.until,
+        recoverable_by=status.reach.by,
+        warning=status.reach.warning,
+        off_host_until=status.off_host_until,
+        last_drill=LastDrill(finished=drill.finished, passed=drill.passed, backup=drill.backup) if drill else None,
+        layers=status.layers,
+        due=tuple(DueAction(what=due.what, command=due.command) for due in status.due),
+    )
+
+
+def text(document: StatusDocument, paint: Painter) -> Iterator[str]:
+    """Write one screen."""
+    yield paint(f"Stack {document.stack}", "bold") + f", {when(document.at)}"
+    yield ""
+    yield from _recoverable(document, paint)
+    yield from _drilled(document.last_drill, paint)
+    yield ""
+    yield from layers_text(document.layers, paint)
+    yield ""
+    if not document.due:
+        yield paint("Nothing is due.", "green")
+        return
+    yield paint("Due:", "bold")
+    for due in document.due:
+        for number, line in enumerate(wrap(due.what, 76)):
+            yield f"  {'-' if number == 0 else ' '} {line}"
+        yield "    " + paint(due.command, "cyan")
+
+
+def _recoverable(document: StatusDocument, paint: Painter) -> Iterator[str]:
+    if document.recoverable_until is None:
+        yield paint(f"Nothing can be brought back: {document.recoverable_by}.", "red")
+        return
+    moment = paint(when(document.recoverable_until), "green")
+    yield f"The database can be brought back as at {moment} ({ago(document.recoverable_until)})"
+    yield from wrap(f"by {document.recoverable_by}.", 80)
+    if document.warning:
+        for line in wrap(f"Not further: {document.warning}.", 80):
+            yield paint(line, "yellow")
+    if document.off_host_until is None:
+        yield paint("There is no off-host copy: a lost host loses everything.", "red")
+    else:
+        yield f"If the host is lost: as at {when(document.off_host_until)} ({ago(document.off_host_until)})."
+
+
+def _drilled(drill: LastDrill | None, paint: Painter) -> Iterator[str]:
+    if drill is None:
+        yield paint("No drill has run: nothing proves that this restores.", "yellow")
+        return
+    word = paint("passed", "green") if drill.passed else paint("FAILED", "red")
+    yield f"The last drill {word} {ago(drill.finished)}, on {drill.backup}."
