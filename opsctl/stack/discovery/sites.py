@@ -26,9 +26,14 @@ def find_sites(host: HostFiles, servers: Sequence[Vhost]) -> tuple[FoundSite, ..
     drafts += [_of_service(service, servers) for service in services]
     for web in parts:
         if not any(covers(host, _reach(draft), web.root) for draft in drafts):
-            drafts += _in_directory(host, web)
+            drafts += [replace(draft, named=_named_within(web)) for draft in _in_directory(host, web)]
     _note_unknown_passes(host, servers, services)
     return tuple(complete(host, draft, name) for draft, name in zip(drafts, names(drafts), strict=True))
+
+
+def _named_within(web: WebSite) -> str:
+    """The name of what is only a part of what the web server answers with under a host name."""
+    return f"{first_word(web.hosts, web.root.parent)}-{web.root.name}"
 
 
 def _reach(draft: Draft) -> tuple[Path, ...]:
@@ -49,8 +54,9 @@ def _in_directory(host: HostFiles, web: WebSite) -> Iterator[Draft]:
         main = tuple(_other(host, web, below))
     yield from (replace(draft, excluded=(*draft.excluded, *below)) for draft in main)
     for directory in below:
-        for draft in find_wordpress(host, replace(web, root=directory), directory):
-            yield replace(draft, named=f"{first_word(draft.hosts, web.root)}-{directory.name}")
+        inside = replace(web, root=directory)
+        for draft in find_wordpress(host, inside, directory):
+            yield replace(draft, named=_named_within(inside))
 
 
 def _other(host: HostFiles, web: WebSite, below: Iterable[Path]) -> Iterator[Draft]:

@@ -113,8 +113,8 @@ def test_roots_and_aliases_of_locations(tmp_path: Path) -> None:
     found = look(tmp_path, served(server), PAGE, more)
     assert puzzles(found) == []
     assert [(site.name, site.paths) for site in found.sites] == [
-        ("a-example", (Path("/srv/www"),)),
-        ("a-example-2", (Path("/srv/docs"),)),
+        ("a", (Path("/srv/www"),)),
+        ("a-docs", (Path("/srv/docs"),)),
     ]
 
 

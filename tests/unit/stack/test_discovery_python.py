@@ -128,4 +128,4 @@ def test_files_that_the_web_server_takes_from_a_service_are_no_site_of_their_own
     found = look(tmp_path, served(proxy), unit("WorkingDirectory=/srv/api", START), APP, files)
     assert puzzles(found) == []
     names = [(site.name, site.kind, site.paths[0]) for site in found.sites]
-    assert names == [("api", "python", Path("/srv/api")), ("api-example", "static", Path("/data/files"))]
+    assert names == [("api", "python", Path("/srv/api")), ("api-files", "static", Path("/data/files"))]
