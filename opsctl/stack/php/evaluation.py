@@ -263,7 +263,7 @@ class Evaluator:
         if len(known) < len(values):
             return next(value for value in values if isinstance(value, Unknown))
         try:
-            return functions.call(name, known, self.session.files)
+            return functions.call(name, known, self.session.files, self.session.directory)
         except ValueError:
             return self.unknown(f"what {name}() returns")
 

@@ -36,7 +36,7 @@ _ASSIGNED = 5
 _UNARY = 16
 _CASTS = ("string", "int", "integer", "bool", "boolean", "float", "double", "array", "object")
 _INCLUDES = ("require", "require_once", "include", "include_once")
-_BEYOND = ("new", "clone", "function", "fn", "static", "match", "yield", "throw", "list", "print", "eval")
+_BEYOND = ("new", "clone", "function", "fn", "static", "match", "yield", "throw", "list", "print")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 

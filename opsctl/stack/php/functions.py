@@ -47,8 +47,11 @@ def is_known(name: str) -> bool:
     return name in _OF_STRINGS or name in _OF_FILES or name == "in_array"
 
 
-def call(name: str, arguments: Sequence[Known], files: Files) -> Known:
-    """The result of a function. Raises ValueError for arguments it cannot be worked out for."""
+def call(name: str, arguments: Sequence[Known], files: Files, directory: Path) -> Known:
+    """The result of a function; relative paths are seen from `directory`.
+
+    Raises ValueError for arguments it cannot be worked out for.
+    """
     if name == "in_array":
         return _in_array(arguments)
     words = []
@@ -58,18 +61,17 @@ def call(name: str, arguments: Sequence[Known], files: Files) -> Known:
             raise ValueError("an array")
         words.append(word)
     if name in _OF_FILES:
-        return _of_files(name, words, files)
+        return _of_files(name, words, files, directory)
     try:
         return _OF_STRINGS[name](*words)
     except TypeError:
         raise ValueError("the number of arguments") from None
 
 
-def _of_files(name: str, words: Sequence[str], files: Files) -> Known:
-    if len(words) != 1 or not words[0].startswith("/"):
-        raise ValueError("a path that is not absolute")
-    path = Path(posixpath.normpath(words[0]))
-    return _OF_FILES[name](files, path)
+def _of_files(name: str, words: Sequence[str], files: Files, directory: Path) -> Known:
+    if len(words) != 1:
+        raise ValueError("the number of arguments")
+    return _OF_FILES[name](files, directory / words[0]) if words[0] else False
 
 
 def _in_array(arguments: Sequence[Known]) -> Known:

@@ -1,7 +1,7 @@
 """Parses PHP's statements. A statement that is not understood becomes an `Other` that names what it may set."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from opsctl.stack.php.expressions import ASSIGNMENTS, ExpressionParser
 from opsctl.stack.php.syntax import (
@@ -137,37 +137,41 @@ class _Parser(ExpressionParser):
         if self.word() == "(":
             self.skip_balanced()
         variables = _variables(self.tokens[head : self.at])
-        if word in _LOOPS and self.take(":"):
-            body = self._until((_LOOPS[word],))
-            self.at += 1
-            self._end()
-        elif word == "switch":
-            body = self._switch()
-        else:
-            body = self.statement()
+        bodies = [*self._switch()] if word == "switch" else [self._body(_LOOPS.get(word))]
         while self.word() in ("catch", "finally"):
             self.at += 1
             if self.word() == "(":
                 self.skip_balanced()
-            body += self._block()
+            bodies.append(self._block())
         if word == "do":
             self.expect("while")
             self.skip_balanced()
             self._end()
-        return Perhaps(word, body, variables, line)
+        return Perhaps(word, tuple(bodies), variables, line)
 
-    def _switch(self) -> tuple[Statement, ...]:
-        self.expect("{")
-        found: list[Statement] = []
-        while not self.take("}"):
+    def _body(self, end: str | None) -> tuple[Statement, ...]:
+        """A statement or block, or all up to the word `end` behind a colon."""
+        if end is None or not self.take(":"):
+            return self.statement()
+        body = self._until((end,))
+        self.at += 1
+        self._end()
+        return body
+
+    def _switch(self) -> Iterator[tuple[Statement, ...]]:
+        """The body of each case; one that runs on into the next is taken for two."""
+        ends = ("endswitch",) if self.take(":") else ("}",)
+        if ends == ("}",):
+            self.expect("{")
+        while not self.take(*ends):
             if self.take("case"):
                 self.expression()
-                self.at += 1
-            elif self.take("default"):
-                self.at += 1
             else:
-                found += self.statement()
-        return tuple(found)
+                self.expect("default")
+            self.at += 1
+            yield self._until(("case", "default", *ends))
+        if ends != ("}",):
+            self._end()
 
     def _return(self) -> Return:
         line = self.here.line

@@ -124,7 +124,7 @@ class _Reader:
         unknown = self.evaluator.unknown(f"depends on '{statement.what}', which is not followed")
         for name in statement.variables & self.session.state.variables.keys():
             self.session.state.variables[name] = Setting(unknown, self.file, statement.line)
-        return self._fork(statement.line, statement.body, ())
+        return self._fork(statement.line, *statement.bodies, ())
 
     def _fork(self, line: int, *branches: Sequence[Statement]) -> _Flow:
         """Go through each branch as if it alone were taken. One that ends the program is not: the site runs."""

@@ -154,10 +154,10 @@ class If:
 
 @dataclass(frozen=True)
 class Perhaps:
-    """A body that runs any number of times, of a loop, `switch` or `try`, and the variables its head sets."""
+    """Bodies of which any may run, of a loop, `switch` or `try`, and the variables its head sets."""
 
     what: str
-    body: "tuple[Statement, ...]"
+    bodies: "tuple[tuple[Statement, ...], ...]"
     variables: frozenset[str]
     line: int
 

@@ -238,4 +238,48 @@ SAMPLES = (
         {"A": "x"},
         not_claimed=(),
     ),
+    Sample(
+        "a case that ends the program",
+        "<?php switch (getenv('X')) { case 'a': exit(1); case false: define('A', 'y'); break; default: define('A', 'z'); } define('A', 'decoy');",
+        not_claimed=("A",),
+    ),
+    Sample(
+        "switch with endswitch",
+        "<?php switch (1): case 1: define('A', 'x'); break; endswitch; define('B', 'y');",
+        {"B": "y"},
+        not_claimed=("A",),
+    ),
+    Sample(
+        "what is caught",
+        "<?php try { throw new Exception('x'); } catch (Exception $e) { define('A', 'x'); } finally { define('B', 'y'); } define('A', 'decoy');",
+        not_claimed=("A", "B"),
+    ),
+    Sample(
+        "eval",
+        "<?php $p = 'a_'; eval('$p = 'b_'; define('A', $p);'); if (!defined('A')) { define('A', 'decoy'); } define('B', $p);",
+        not_claimed=("A", "B"),
+    ),
+    Sample(
+        "relative paths in conditions",
+        "<?php if (is_file('here.php') && !is_dir('gone')) { define('A', basename(realpath('here.php'))); }",
+        {"A": "here.php"},
+        beside={"here.php": ""},
+    ),
+    Sample(
+        "a loop that is left",
+        "<?php while (true) { if (defined('A')) { break; } define('A', 'x'); } define('B', 'y');",
+        {"B": "y"},
+        not_claimed=("A",),
+    ),
+    Sample(
+        "do",
+        "<?php $i = 0; do { $i++; define('A', 'x'); } while ($i < 1); define('B', 'y');",
+        {"B": "y"},
+        not_claimed=("A",),
+    ),
+    Sample(
+        "a static method",
+        "<?php class C { static function set() { define('A', 'y'); } } C::set(); defined('A') or define('A', 'decoy');",
+        not_claimed=("A",),
+    ),
 )

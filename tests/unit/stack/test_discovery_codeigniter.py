@@ -9,12 +9,65 @@ from tests.unit.stack.trees import php_string, served
 
 BASE = "<?php\ndefined('BASEPATH') or exit('No direct script access allowed');\n"
 SERVER = "server_name crm.example;\nroot /srv/crm;"
-INDEX = (
-    "<?php\ndefine('ENVIRONMENT', isset($_SERVER['CI_ENV']) ? $_SERVER['CI_ENV'] : 'development');\n"
-    "$system_path = 'system';\n$application_folder = 'FOLDER';\n"
-    "if (is_dir($application_folder)) { define('APPPATH', $application_folder . '/'); }\n"
-    "require_once BASEPATH . 'core/CodeIgniter.php';\n"
-)
+# As CodeIgniter's own goes about it.
+INDEX = """<?php
+define('ENVIRONMENT', isset($_SERVER['CI_ENV']) ? $_SERVER['CI_ENV'] : 'development');
+switch (ENVIRONMENT)
+{
+	case 'development':
+		error_reporting(-1);
+		ini_set('display_errors', 1);
+	break;
+	case 'production':
+		ini_set('display_errors', 0);
+		error_reporting(E_ALL & ~E_NOTICE);
+	break;
+	default:
+		header('HTTP/1.1 503 Service Unavailable.', TRUE, 503);
+		exit(1);
+}
+	$system_path = 'system';
+	$application_folder = 'FOLDER';
+	$view_folder = '';
+	if (defined('STDIN'))
+	{
+		chdir(dirname(__FILE__));
+	}
+	if (($_temp = realpath($system_path)) !== FALSE)
+	{
+		$system_path = $_temp.DIRECTORY_SEPARATOR;
+	}
+	else
+	{
+		$system_path = strtr(rtrim($system_path, '/\\\\'), '/\\\\', '//').DIRECTORY_SEPARATOR;
+	}
+	if ( ! is_dir($system_path))
+	{
+		header('HTTP/1.1 503 Service Unavailable.', TRUE, 503);
+		exit(3);
+	}
+	define('SELF', pathinfo(__FILE__, PATHINFO_BASENAME));
+	define('BASEPATH', $system_path);
+	define('FCPATH', dirname(__FILE__).DIRECTORY_SEPARATOR);
+	define('SYSDIR', basename(BASEPATH));
+	if (is_dir($application_folder))
+	{
+		if (($_temp = realpath($application_folder)) !== FALSE)
+		{
+			$application_folder = $_temp;
+		}
+	}
+	elseif (is_dir(BASEPATH.$application_folder.DIRECTORY_SEPARATOR))
+	{
+		$application_folder = BASEPATH.strtr(trim($application_folder, '/\\\\'), '/\\\\', '//');
+	}
+	else
+	{
+		exit(3);
+	}
+	define('APPPATH', $application_folder.DIRECTORY_SEPARATOR);
+require_once BASEPATH.'core/CodeIgniter.php';
+"""
 
 
 def database(password: str = "p4ss", more: str = "") -> str:
@@ -38,7 +91,8 @@ def three(root: str = "/srv/crm", *, folder: str = "application", **files: str) 
         f"{directory}/{name.replace('_', '-') if name == 'app_config' else name}.php": text
         for name, text in files.items()
     }
-    return {f"{root}/index.php": INDEX.replace("FOLDER", folder), **named}
+    index = INDEX.replace("FOLDER", folder)
+    return {f"{root}/index.php": index, f"{root}/system/core/CodeIgniter.php": "<?php", **named}
 
 
 def test_three_with_its_own_files(tmp_path: Path) -> None:
