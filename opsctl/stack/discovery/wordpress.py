@@ -170,7 +170,7 @@ def _draft(host: HostFiles, web: WebSite, code: Path, reading: _Reading, names: 
         kind="wordpress",
         home=web.root,
         paths=(
-            _tree(host, web, code, files),
+            _tree(host, web, files),
             *((content,) if content else ()),
             *further,
             *((_DEBIAN_CONFIGS,) if reading.debian else ()),
@@ -189,10 +189,8 @@ def _draft(host: HostFiles, web: WebSite, code: Path, reading: _Reading, names: 
     )
 
 
-def _tree(host: HostFiles, web: WebSite, code: Path, files: tuple[Path, ...]) -> Path:
+def _tree(host: HostFiles, web: WebSite, files: tuple[Path, ...]) -> Path:
     """The directory with all of the code: of a Composer project that keeps its configuration beside it, the whole."""
-    if not code.is_relative_to(web.root):
-        return code
     project = web.root.parent
     beside = [file for file in files if not file.is_relative_to(host.real(web.root))]
     if host.is_file(project / "composer.json") and any(file.is_relative_to(host.real(project)) for file in beside):

@@ -7,10 +7,17 @@ from tests.unit.stack.trees import make_tree
 
 
 def look(root: Path, *trees: dict[str, str]) -> Found:
-    """Make a host of these files and look around on it."""
+    """Make a host of these files and look around on it; everything that is found can stand in settings."""
     for tree in trees:
         make_tree(root, tree)
-    return discover(root)
+    found = discover(root)
+    names = [site.section().name for site in found.sites]
+    assert len(set(names)) == len(names)
+    if found.nginx:
+        assert found.nginx.section().config == found.nginx.config
+    if found.mariadb:
+        assert found.mariadb.section(root).socket.is_relative_to(root)
+    return found
 
 
 def puzzles(found: Found) -> list[str]:

@@ -210,6 +210,14 @@ def test_one_tree_whose_configuration_goes_by_the_host_name_is_several_sites(tmp
     ]
 
 
+def test_a_configuration_by_host_name_without_a_plain_name_is_told(tmp_path: Path) -> None:
+    config = wp_config().replace("'p4ss'", "$_SERVER['HTTP_HOST'] === 'a.example' ? 'p4ss' : 'decoy'")
+    server = f"server_name *.example;\nroot {ROOT};"
+    found = look(tmp_path, served(server), wordpress(ROOT), {f"{ROOT}/wp-config.php": config})
+    assert (found.sites[0].http_host, found.sites[0].login) == (None, None)
+    assert "DB_PASSWORD cannot be told without running PHP" in puzzles(found)[0]
+
+
 def test_one_web_root_of_two_servers_is_one_site(tmp_path: Path) -> None:
     other = f"server_name blog.example.org;\nroot {ROOT}/;"
     site = only(look(tmp_path, served(SERVER, other), wordpress(ROOT), {f"{ROOT}/wp-config.php": wp_config()}))
