@@ -2,6 +2,7 @@
 all."""
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -48,3 +49,25 @@ def new_file(path: Path, *, mode: int = 0o600) -> Iterator[IO[bytes]]:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     with os.fdopen(descriptor, "wb") as file:
         yield file
+
+
+@contextlib.contextmanager
+def opened_socket(path: Path) -> Iterator[str]:
+    """A name under which exactly this socket is reached while the block runs. Raises OSError when it is no socket."""
+    descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            raise OSError(errno.ENOTSOCK, os.strerror(errno.ENOTSOCK), str(path))
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def opened_directory(path: Path) -> Iterator[int]:
+    """A descriptor of exactly this directory, for `dir_fd`. Raises OSError when it is none, or a link to one."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -7,6 +7,7 @@ the logs say.
 """
 
 import contextlib
+import os
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -19,14 +20,15 @@ import pymysql
 from opsctl.core.errors import IntegrityError
 from opsctl.core.mariadb.gtid import GtidPosition
 from opsctl.core.mariadb.heartbeat import HEARTBEAT_TABLE
-from opsctl.core.sandbox import give_to_sandbox
+from opsctl.core.sandbox import sandbox_owner
 from restore_drill.event_status import read_statuses, restore_statuses
-from restore_drill.hostile import new_file
+from restore_drill.hostile import opened_directory
 from restore_drill.logs import Logs
 from restore_drill.point import Point
 from restore_drill.scratch import LOGS, POLL_S, RUN, ScratchServer
 
 _RELAY = "relay"
+_INDEX = "bin.index"
 _ALL_READ = "Slave has read all relay log"
 _APPLIED = ("Slave_DDL_Groups", "Slave_Non_Transactional_Groups", "Slave_Transactional_Groups")
 
@@ -108,8 +110,8 @@ class _Applier:
 
     def run(self, deadline: float) -> None:
         """Apply, prove, and leave no trace of it in the server."""
-        self._lay_out()
         try:
+            self._lay_out()
             with contextlib.closing(self._server.connect()) as connection:
                 self._start(connection)
                 status = self._wait(connection, deadline)
@@ -118,15 +120,19 @@ class _Applier:
                 _execute(connection, "RESET SLAVE ALL")
         except pymysql.Error as error:
             raise self._server.failed(f"the scratch server gave up the replay: {error.args[-1]}") from error
+        except OSError as error:
+            raise self._server.failed(f"the logs cannot be laid out for the scratch server: {error}") from error
 
     def _lay_out(self) -> None:
-        directory = self._server.run / _RELAY
-        for name, file in zip(self._names, self._logs.files, strict=True):
-            (directory / name).unlink(missing_ok=True)
-            (directory / name).symlink_to(LOGS / file.path.name)
-        with new_file(directory / "bin.index") as index:
-            index.write("".join(f"{RUN / _RELAY / name}\n" for name in self._names).encode())
-        give_to_sandbox(directory)
+        """Links to the logs, and their index. The server runs and may write here, so that all goes by descriptor."""
+        lines = "".join(f"{RUN / _RELAY / name}\n" for name in self._names).encode()
+        with opened_directory(self._server.run / _RELAY) as directory:
+            for name, file in zip(self._names, self._logs.files, strict=True):
+                os.symlink(LOGS / file.path.name, name, dir_fd=directory)
+            index = os.open(_INDEX, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=directory)
+            with os.fdopen(index, "wb") as file_of_names:
+                file_of_names.write(lines)
+                os.fchown(index, *sandbox_owner())
 
     def _start(self, connection: "pymysql.Connection[Any]") -> None:
         _execute(connection, "SET GLOBAL server_id = %s", (self._unused_server_id(),))

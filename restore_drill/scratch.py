@@ -1,7 +1,6 @@
 """A scratch server: mariadbd in the sandbox on a restored datadir, reached over its socket only."""
 
 import contextlib
-import os
 import secrets
 import socket as sockets
 import time
@@ -18,7 +17,7 @@ from pymysql.constants import CR
 from opsctl.core.errors import OpsError, UnreachableError
 from opsctl.core.process import Child, command, describe_status, kill, spawn
 from opsctl.core.sandbox import Mount, give_to_sandbox, sandboxed
-from restore_drill.hostile import new_file, read_tail
+from restore_drill.hostile import new_file, opened_socket, read_tail
 
 # Where things lie inside the sandbox.
 DATA = Path("/restored/data")
@@ -146,8 +145,15 @@ class ScratchServer:
         return self._place.run
 
     def mounts(self, target_socket: Path) -> tuple[Mount, ...]:
-        """What another sandbox has to be shown so that it finds the server's socket at `target_socket`."""
-        return (Mount(self.socket, target_socket),)
+        """What another sandbox has to be shown so that it finds the server's socket at `target_socket`.
+
+        Raises UnreachableError when it is no socket any more.
+        """
+        try:
+            with opened_socket(self.socket):
+                return (Mount(self.socket, target_socket),)
+        except OSError as error:
+            raise UnreachableError(f"the scratch server has no socket any more: {error}") from error
 
     def connect(
         self, user: str | None = None, password: SecretStr | None = None, database: str | None = None, **others: Any
@@ -215,17 +221,15 @@ class ScratchServer:
         return OpsError(f"{message}{self._last_words()}", where=str(self._place.data))
 
     def _connected_socket(self) -> sockets.socket:
-        """A socket to the server, reached through its directory's descriptor: the path may be longer than the 107 bytes
-        of unix(7)."""
-        directory = os.open(self._place.run, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        """A socket to the server and to nobody else: were its name a link by now, it would lead to a server of this
+        machine. It is reached through a descriptor, so the path may be longer than the 107 bytes of unix(7)."""
         client = sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
         try:
-            client.connect(f"/proc/self/fd/{directory}/{SOCKET}")
+            with opened_socket(self.socket) as name:
+                client.connect(name)
         except OSError as error:
             client.close()
             raise pymysql.OperationalError(CR.CR_CONN_HOST_ERROR, f"no server at {self.socket}: {error}") from error
-        finally:
-            os.close(directory)
         return client
 
     def _ask_to_end(self, drop_admin: bool) -> None:
