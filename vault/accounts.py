@@ -13,11 +13,11 @@ HOST = "localhost"
 
 _READABLE = (
     *("audit", "audit_log", "chats", "participants", "imports", "import_results", "unparsed_lines", "messages"),
-    *("media", "attachments", "transcripts", "extractions", "redactions"),
+    *("import_messages", "media", "attachments", "transcripts", "extractions", "redactions"),
 )
 _IMPORTED = (
     *("chats", "participants", "imports", "import_results", "unparsed_lines", "messages", "media", "attachments"),
-    "staging",
+    "import_messages",
 )
 _ERASED = (
     *("messages", "attachments", "media", "transcripts", "extractions", "unparsed_lines"),
@@ -61,9 +61,8 @@ GRANTS: dict[Role, tuple[Grant, ...]] = {
     Role.APP: (*_each("SELECT", _READABLE), _WRITE_AUDIT),
     Role.READER: _each("SELECT", _READABLE),
     Role.IMPORTER: (
-        *_each("SELECT", (*_READABLE, "staging")),
+        *_each("SELECT", _READABLE),
         *_each("INSERT", _IMPORTED),
-        Grant("DELETE", "staging"),
         _WRITE_AUDIT,
     ),
     Role.ERASER: (

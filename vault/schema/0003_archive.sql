@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS import_results (
   added INT UNSIGNED NOT NULL,
   unparsed INT UNSIGNED NOT NULL,
   media_added INT UNSIGNED NOT NULL,
+  media_missing INT UNSIGNED NOT NULL,
   root BINARY(32) NOT NULL,
   attachments_root BINARY(32) NOT NULL,
   audit_seq BIGINT UNSIGNED NOT NULL,
@@ -147,19 +148,15 @@ CREATE TABLE IF NOT EXISTS redactions (
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
 //
 
--- Where an import gathers an export before it joins the archive; emptied by the join.
-CREATE TABLE IF NOT EXISTS staging (
+-- Which export held which message, in its order. The digest stays when the message is erased, and with it the root of
+-- the import that the audit log holds.
+CREATE TABLE IF NOT EXISTS import_messages (
   import_id INT UNSIGNED NOT NULL,
-  position INT UNSIGNED NOT NULL,
   line_no INT UNSIGNED NOT NULL,
-  sent_local DATETIME NOT NULL,
-  sent_at DATETIME NOT NULL,
-  sender VARCHAR(255) NULL,
-  kind VARCHAR(16) NOT NULL,
-  body MEDIUMTEXT NOT NULL,
-  attachment VARCHAR(255) NULL,
-  media BINARY(32) NULL,
+  message_id BIGINT UNSIGNED NOT NULL,
   digest BINARY(32) NOT NULL,
-  PRIMARY KEY (import_id, position)
+  PRIMARY KEY (import_id, line_no),
+  KEY by_message (message_id, import_id),
+  CONSTRAINT held_by FOREIGN KEY (import_id) REFERENCES imports (id)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
 //

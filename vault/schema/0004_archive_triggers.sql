@@ -133,3 +133,11 @@ IF COALESCE(@opsctl_vault_change, '') = '' THEN
   SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'redactions are deleted only in a session that says why';
 END IF
 //
+
+CREATE OR REPLACE DEFINER=opsctl_vault@localhost TRIGGER import_messages_update BEFORE UPDATE ON import_messages FOR EACH ROW
+SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'what was received never changes'
+//
+
+CREATE OR REPLACE DEFINER=opsctl_vault@localhost TRIGGER import_messages_delete BEFORE DELETE ON import_messages FOR EACH ROW
+SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'what was received never changes'
+//

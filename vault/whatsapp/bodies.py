@@ -1,6 +1,7 @@
 """What a message's text says that it is: a file, an omitted file, a deleted or edited message, a line of the system."""
 
 import re
+from functools import lru_cache
 
 from vault.whatsapp.message import Kind
 from vault.whatsapp.stamp import INVISIBLE, SPACES
@@ -47,7 +48,7 @@ _OMITTED_ANGLED = re.compile(
 )
 # iOS marks it: `image omitted`, `report.pdf • 3 pages document omitted`.
 _OMITTED_MARKED = re.compile(rf"{_MARK}[^\n{_MARK}<>]{{2,60}}[{SPACES}]?(?:{_ENDS_OMITTED})$", re.IGNORECASE)
-_OMITTED_BARE = re.compile(r"(?:image|video|audio|sticker|gif|document|contact card) omitted", re.IGNORECASE)
+_OMITTED_BARE = ("image", "video", "audio", "sticker", "gif", "document", "contact card")
 
 _DELETED = frozenset(
     (
@@ -68,6 +69,11 @@ _DELETED = frozenset(
         *("삭제된 메시지입니다", "이 메시지는 삭제되었습니다", "यह संदेश मिटाया गया", "आपने यह संदेश मिटाया"),
     )
 )
+_FIXED = {
+    **dict.fromkeys(_DELETED, Kind.DELETED),
+    **{f"{what} omitted": Kind.OMITTED for what in _OMITTED_BARE},
+}
+MOST_FIXED = 2 * max(map(len, _FIXED))
 _EDITED = re.compile(
     rf"{_MARK}?<(?:this message was edited|se editó este mensaje|este mensaje fue editado|mensagem editada"
     r"|diese nachricht wurde bearbeitet|ce message a été modifié|questo messaggio è stato modificato"
@@ -91,7 +97,7 @@ _QUOTES = {"“": "”", "„": "“”", "«": "»", "「": "」", '"': '"'}
 
 def classify(body: str) -> tuple[Kind, str | None]:
     """Tell what a sender's message is, and the name of the file it names."""
-    if "<" not in body and "(" not in body and _MARK not in body and len(body) > 80:
+    if "<" not in body and "(" not in body and _MARK not in body and len(body) > MOST_FIXED:
         return Kind.TEXT, None
     if name := _attachment(body):
         return Kind.MEDIA, name
@@ -101,19 +107,17 @@ def classify(body: str) -> tuple[Kind, str | None]:
 def _plain_kind(body: str, bare: str) -> Kind:
     if body.startswith(_MARK) and _SYSTEM.search(body):
         return Kind.SYSTEM
-    if _OMITTED_ANGLED.match(bare) or _OMITTED_MARKED.search(body) or _OMITTED_BARE.fullmatch(bare):
+    if bare.rstrip(".。").lower() in _FIXED:
+        return _FIXED[bare.rstrip(".。").lower()]
+    if ("<" in bare and _OMITTED_ANGLED.match(bare)) or (_MARK in body and _OMITTED_MARKED.search(body)):
         return Kind.OMITTED
-    if bare.rstrip(".。").lower() in _DELETED:
-        return Kind.DELETED
-    if _EDITED.search(bare):
-        return Kind.EDITED
-    return Kind.TEXT
+    return Kind.EDITED if bare.endswith(">") and _EDITED.search(bare) else Kind.TEXT
 
 
 def _attachment(body: str) -> str | None:
-    if match := _ATTACHED.search(body):
+    if "<" in body and (match := _ATTACHED.search(body)):
         return match[1].strip(_TRIMMED)
-    match = _FILE_ATTACHED.match(body)
+    match = _FILE_ATTACHED.match(body) if "(" in body else None
     if match and (match["words"].lower() in _FILE_WORDS or body.startswith(_MARK)):
         return match["name"].strip(_TRIMMED)
     return None
@@ -131,10 +135,17 @@ def split_sender(rest: str, *, spaced_colon: bool) -> tuple[str | None, str]:
         place = place if place < len(rest) else (len(rest) - 1 if rest.endswith(":") else -1)
     if place <= 0 or rest[place + 1 : place + 3] == "//":
         return None, rest
-    sender = rest[:place].strip(_TRIMMED).removeprefix("~").strip(_TRIMMED)
-    if not sender or len(sender) > 255 or _quotes_open(sender) or _SYSTEM.search(rest[:place]):
-        return None, rest
-    return sender, rest[place + 1 :].removeprefix(" ")
+    sender = _sender(rest[:place])
+    return (None, rest) if sender is None else (sender, rest[place + 1 :].removeprefix(" "))
+
+
+@lru_cache(maxsize=1024)
+def _sender(before: str) -> str | None:
+    """The name that stands before a colon; None when it is a sentence of the system."""
+    name = before.strip(_TRIMMED).removeprefix("~").strip(_TRIMMED)
+    if not name or len(name) > 255 or _quotes_open(name) or _SYSTEM.search(before):
+        return None
+    return name
 
 
 def _quotes_open(text: str) -> bool:

@@ -2,9 +2,9 @@
 
 import hashlib
 import struct
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 _DOMAIN = b"opsctl-message-v1"
 
@@ -20,8 +20,7 @@ class Kind(StrEnum):
     SYSTEM = "system"
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One message. `line` is where it begins (from 1); `sent` has the chat's zone; system lines have
     no sender, or the group as theirs.
 
@@ -36,8 +35,7 @@ class Message:
     attachment: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Leftover:
+class Leftover(NamedTuple):
     """A line that is part of no message, or that could not be decoded, byte for byte."""
 
     line: int

@@ -38,7 +38,7 @@ def parse(lines: Iterable[Line], found: Survey, zone: ZoneInfo) -> Iterator[Mess
             if line.bad is None:
                 yield Leftover(line.number, line.text.encode(), "it stands before the first message")
         else:
-            if stamp is not None and stamp.shape == found.shape:
+            if line.bad is None and stamp is not None and stamp.shape == found.shape:
                 yield Leftover(line.number, line.text.encode(), "it looks like a message of another day; kept as text")
             more.append(line.text)
             size += len(line.text)
@@ -56,6 +56,9 @@ class _Clock:
         self._zone = zone
         self._days: dict[tuple[int, int, int], int | None] = {}
         self._last = datetime.min.replace(tzinfo=UTC)
+        self._hour = (0, 0)
+        self._base = self._last
+        self._steady = True
 
     def read(self, stamp: Stamp, line: int) -> datetime | None:
         """The moment of a message; None when the line is none."""
@@ -68,11 +71,27 @@ class _Clock:
             return None
         minute, second = divmod(stamp.second, 60)
         hour, minute = divmod(minute, 60)
-        sent = datetime.combine(day.fromordinal(ordinal), time(hour, minute, second), self._zone)
+        if self._hour != (ordinal, hour):
+            self._enter(ordinal, hour)
+        sent = self._base.replace(minute=minute, second=second)
+        if not self._steady:
+            sent = self._told_apart(sent)
+        self._last = sent
+        return sent
+
+    def _enter(self, ordinal: int, hour: int) -> None:
+        """Begin another hour; it is steady when the clock shows it once."""
+        self._hour = (ordinal, hour)
+        self._base = datetime.combine(day.fromordinal(ordinal), time(hour), self._zone)
+        edges = (self._base, self._base.replace(minute=59, second=59))
+        self._steady = len({edge.replace(fold=fold).utcoffset() for edge in edges for fold in (0, 1)}) == 1
+
+    def _told_apart(self, sent: datetime) -> datetime:
+        """The earlier of two moments with the same time, unless the message before was later."""
         later = sent.replace(fold=1)
-        if sent.utcoffset() != later.utcoffset() and sent.astimezone(UTC) < self._last <= later.astimezone(UTC):
-            sent = later
-        self._last = sent.astimezone(UTC)
+        ambiguous = sent.utcoffset() != later.utcoffset()
+        if ambiguous and sent.astimezone(UTC) < self._last.astimezone(UTC) <= later.astimezone(UTC):
+            return later
         return sent
 
 

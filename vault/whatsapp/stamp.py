@@ -6,7 +6,7 @@ or colon, with invisible marks.
 """
 
 import re
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 INVISIBLE = "\u200e\u200f\u2060\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -44,6 +44,11 @@ _HEADER = re.compile(
     (?(open)\]{_SP}*|(?:{_SP}*(?P<end>[-\u2013\u2014]){_SP}+|(?P<end2>[:,]){_SP}+|{_SP}+(?P<end3>[-\u2013\u2014])$))""",
     re.VERBOSE,
 )
+# Most exports of most languages; only there for its speed.
+_COMMON = re.compile(
+    r"(\[)?(\d{1,4})([./-])(\d{1,2})\3(\d{1,4})(,?) (\d{1,2}):(\d\d)(?::(\d\d))?"
+    r"(?:[ \u202f]([ap]m|[AP]M))?(?(1)\][ ]*|[ ]+(-)[ ]+)"
+)
 _DROPPED = str.maketrans("", "", SPACES + ".")
 
 
@@ -60,8 +65,7 @@ class Shape(NamedTuple):
     year: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """A line's time as written: three numbers of a date in an order yet unknown, and the time of day in seconds.
 
     `rest` is what follows it.
@@ -73,32 +77,47 @@ class Stamp:
     rest: str
 
 
+_shape = lru_cache(maxsize=256)(Shape)
+
+
 def read_stamp(text: str) -> Stamp | None:
     """Read the time at the beginning of a line; None when there is none, or when no clock shows it."""
+    if match := _COMMON.match(text):
+        bracket, a, separator, b, c, comma, h, m, s, meridiem, _ = match.groups()
+        second = _second(int(h), int(m), int(s or 0), meridiem or "")
+        if second is None:
+            return None
+        where, end = "after" if meridiem else "none", "]" if bracket else "-"
+        shape = (bracket is not None, separator, bool(comma), "", s is not None, where, end, _year(a, c))
+        return Stamp(_shape(*shape), (int(a), int(b), int(c)), second, text[match.end() :])
+    return _read_uncommon(text)
+
+
+def _read_uncommon(text: str) -> Stamp | None:
     match = _HEADER.match(text)
-    if match is None:
+    if match is None or (match["s1"] in "./-" and match["s1"] != match["s2"]):
         return None
-    a, b, c = match["a"], match["b"], match["c"]
-    if match["s1"] in "./-" and match["s1"] != match["s2"]:
-        return None
-    second = _second(match)
+    second = _second(int(match["h"]), int(match["m"]), int(match["s"] or 0), match["pre"] or match["post"] or "")
     if second is None:
         return None
-    year = "first" if len(a) == 4 else "last" if len(c) == 4 else "short"
     where = "before" if match["pre"] else "after" if match["post"] else "none"
     end = match["end"] or match["end2"] or match["end3"] or "]"
-    shape = Shape(
-        match["open"] is not None, match["s1"], bool(match["comma"]), match["word"] or "", match["s"] is not None,
-        where, end, year,
-    )  # fmt: skip
-    return Stamp(shape, (int(a), int(b), int(c)), second, text[match.end() :])
+    shape = _shape(
+        *(match["open"] is not None, match["s1"], bool(match["comma"]), match["word"] or ""),
+        *(match["s"] is not None, where, end, _year(match["a"], match["c"])),
+    )
+    return Stamp(shape, (int(match["a"]), int(match["b"]), int(match["c"])), second, text[match.end() :])
 
 
-def _second(match: re.Match[str]) -> int | None:
-    """Seconds since midnight."""
-    hour, minute, second = int(match["h"]), int(match["m"]), int(match["s"] or 0)
-    word = (match["pre"] or match["post"] or "").translate(_DROPPED).lower()
-    if word:
+def _year(first: str, last: str) -> str:
+    """Where the year stands, as far as its digits tell."""
+    return "first" if len(first) == 4 else "last" if len(last) == 4 else "short"
+
+
+def _second(hour: int, minute: int, second: int, meridiem: str) -> int | None:
+    """Seconds since midnight; None for a time that no clock shows."""
+    if meridiem:
+        word = meridiem.translate(_DROPPED).lower()
         late = word in _AFTER_NOON
         # 中午 is said of eleven as well; Japanese counts 午後0時.
         if hour <= 12 and not (word == "中午" and hour == 11):
