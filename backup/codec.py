@@ -10,10 +10,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from backup.readback import fresh_chunks
 from opsctl.core.errors import AuthError, IntegrityError
 from opsctl.core.pipeline import Observer, Sink, Source, Stage, Tap, run_pipeline
 from opsctl.core.process import Command, CommandFailedError, Completed, command
-from opsctl.core.store import Store, Stored, Upload
+from opsctl.core.store import Store, Stored, StoreError, Upload
 
 NO_MATCH = ("no identity matched", "incorrect identity")
 
@@ -135,14 +136,18 @@ def unseal(
 
 
 def read_back(store: Store, stored: Stored, expected: Sealed, advance: Callable[[int], None] | None = None) -> None:
-    """Read a published archive again and compare it with what was sealed. Raises IntegrityError."""
+    """Read a published archive again and compare it with what was sealed. Raises IntegrityError, StoreError."""
     cipher = Meter()
-    observe = (cipher,) if advance is None else (cipher, lambda chunk: advance(len(chunk)))
-    with store.open(stored.key) as stream:
-        buffer = memoryview(bytearray(1 << 20))
-        while count := stream.readinto(buffer):
-            for look in observe:
-                look(buffer[:count])
+    try:
+        with store.open(stored.key) as stream:
+            for chunk in fresh_chunks(stream):
+                cipher(chunk)
+                if advance is not None:
+                    advance(len(chunk))
+    except OSError as error:
+        raise StoreError(
+            f"{stored.key} cannot be read back: {error.strerror}", where=store.where, hint="look at the disk: dmesg"
+        ) from error
     if (cipher.size, cipher.sha256) != (expected.cipher_size, expected.cipher_sha256):
         raise IntegrityError(
             f"{stored.key} reads back with other bytes than were written",

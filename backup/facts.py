@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from opsctl.core.errors import SettingsError
+from opsctl.core.errors import AuthError, SettingsError
 from opsctl.core.mariadb.connect import Connection, rows
 from opsctl.stack.mariadb_keys import EncryptionKeys, encryption_keys
 
@@ -14,6 +14,8 @@ _VARIABLES = (
     "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', 'server_id', 'log_bin', 'wsrep_on')"
     " OR Variable_name LIKE 'file\\_key\\_management\\_%'"
 )
+# Tables on which an account has no privilege at all are not in its information_schema.
+_SEES_ALL = "SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE IN ('REFERENCES', 'SELECT')"
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,15 @@ class ServerFacts:
 
 
 def read_facts(connection: Connection) -> ServerFacts:
-    """Ask the server. Raises SettingsError for one that cannot be backed up like this."""
+    """Ask the server. Raises SettingsError for one that cannot be backed up like this, AuthError for an account that
+    would not see every table."""
+    if not rows(connection, _SEES_ALL)[0][0]:
+        account = rows(connection, "SELECT CURRENT_USER()")[0][0]
+        raise AuthError(
+            f"{account} does not see every table, so a missing one would not be noticed",
+            where="information_schema.TABLES",
+            hint=f"as the database's root: GRANT REFERENCES ON *.* TO {account} (which lets it read no row)",
+        )
     variables = {str(name).lower(): str(value) for name, value in rows(connection, _VARIABLES)}
     if variables.get("wsrep_on") == "ON":
         raise SettingsError(

@@ -15,6 +15,7 @@ from opsctl.core.ledger import Ledger
 from opsctl.core.progress import Progress
 from opsctl.core.record import Record
 from opsctl.core.result import Outcome
+from opsctl.core.store import StoreError
 
 FRESH = timedelta(days=7)
 
@@ -84,3 +85,5 @@ def _look(catalog: Catalog, artefact: Artefact, progress: Progress) -> Iterator[
             read_back(catalog.store, stored, artefact.sealed, progress.advance)
         except IntegrityError:
             yield f"{artefact.key} has other bytes than the manifest says"
+        except StoreError as error:
+            yield str(error)

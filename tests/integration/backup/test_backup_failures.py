@@ -9,12 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from backup.context import Host
 from backup.records import BackupBody
 from backup.run import run_backup
 from opsctl.core.errors import AuthError, ExitCode, IntegrityError, LockedError, OpsError, UnreachableError
 from opsctl.core.locks import lock
+from opsctl.core.mariadb.connect import connected, rows
 from opsctl.core.pipeline import StalledError
 from opsctl.core.process import CommandFailedError
 from opsctl.core.result import Outcome
@@ -22,7 +24,7 @@ from opsctl.core.store import StoreError
 from opsctl.core.store.directory import explain
 from opsctl.stack.settings import SiteSection
 from tests.integration.backup.faulty import HookedStore, kill_children
-from tests.support.host import make_host
+from tests.support.host import BACKUP_PASSWORD, make_host
 from tests.support.mariadb import Server
 
 _BIG = (
@@ -210,11 +212,27 @@ def test_a_wrong_password_ends_with_exit_code_5_and_is_nowhere_repeated(director
     assert wrong not in f"{raised.value} {raised.value.hint} {recorded_failure(host)}"
 
 
-def test_an_account_without_a_privilege_ends_with_exit_code_5(directory: Path, server: Server) -> None:
+@pytest.mark.parametrize("privilege", ["RELOAD", "PROCESS", "BINLOG MONITOR", "REFERENCES"])
+def test_an_account_without_a_privilege_ends_with_exit_code_5_and_its_name(
+    directory: Path, server: Server, privilege: str
+) -> None:
     host = make_host(directory, server)
-    server.sql("REVOKE RELOAD ON *.* FROM opsctl_backup@localhost")
-    with pytest.raises(AuthError, match="RELOAD"):
+    server.sql(f"REVOKE {privilege} ON *.* FROM opsctl_backup@localhost")
+    with pytest.raises(AuthError) as raised:
         run_backup(host)
+    assert privilege in f"{raised.value} {raised.value.hint}"
+    assert nothing_was_published(host, directory)
+
+
+def test_a_backup_account_that_reads_no_row_sees_every_table(directory: Path, server: Server) -> None:
+    server.sql("CREATE DATABASE shop", "CREATE TABLE shop.t (i INT)")
+    host = make_host(directory, server)
+    assert "shop" in {table.database for table in run_backup(host).database.tables}
+    with (
+        pytest.raises(AuthError, match="SELECT command denied"),
+        connected(server.socket, user="opsctl_backup", password=SecretStr(BACKUP_PASSWORD), timeout_s=10) as connection,
+    ):
+        rows(connection, "SELECT * FROM shop.t")
 
 
 def test_a_server_that_is_down_ends_with_exit_code_10(directory: Path, server: Server) -> None:
