@@ -4,7 +4,7 @@ import time
 
 from opsctl.core.errors import OpsError
 from opsctl.core.result import Outcome, Result
-from restore_drill.checks.tally import one_line
+from restore_drill.checks.tally import SEE_OTHERS, one_line
 from restore_drill.restored import Check, Restored
 
 
@@ -28,5 +28,5 @@ def could_not_run(check: Check, why: str, hint: str | None) -> Result:
         outcome=Outcome.COULD_NOT_RUN,
         expected="the restore reaches the point at which this can be looked at",
         found=why,
-        hint=hint or "look at the checks before it: one of them says why",
+        hint=hint or SEE_OTHERS,
     )

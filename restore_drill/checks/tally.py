@@ -10,6 +10,8 @@ from opsctl.core.errors import OpsError
 from opsctl.core.result import Outcome, Result
 
 SHOWN = 5
+SEE_OTHERS = "look at the other checks: one of them says why"
+_COMPARE = "compare it with the host's, then take a new full backup: opsctl backup run"
 _DISK_FULL = ("No space left", "errno: 28", "Errcode: 28")
 
 
@@ -41,11 +43,11 @@ class Tally:
 
     def result(self, check: Named, good: str) -> Result:
         """The check's result; `good` is what was found when nothing is wrong."""
-        outcome, found = Outcome.PASSED, good
+        outcome, found, hint = Outcome.PASSED, good, None
         if self.problems:
-            outcome, found = Outcome.FAILED, sentence(self.problems)
+            outcome, found, hint = Outcome.FAILED, sentence(self.problems), self.hint or _COMPARE
         elif self.unjudged:
-            outcome, found = Outcome.COULD_NOT_RUN, sentence(self.unjudged)
+            outcome, found, hint = Outcome.COULD_NOT_RUN, sentence(self.unjudged), self.hint or SEE_OTHERS
         return Result(
             id=check.id,
             title=check.title,
@@ -53,7 +55,7 @@ class Tally:
             expected=self.expected,
             found=found,
             figures=self.figures,
-            hint=None if outcome is Outcome.PASSED else self.hint,
+            hint=hint,
         )
 
 

@@ -34,6 +34,13 @@ class Customer:
     host: Host
     drill_host: DrillHost
 
+    @property
+    def repository(self) -> Path:
+        """The repository's directory."""
+        store = self.drill_host.store
+        assert isinstance(store, DirectoryStore)
+        return store.directory
+
     def backup(self) -> Manifest:
         """Take a full backup."""
         return run_backup(self.host)

@@ -24,7 +24,6 @@ from opsctl.core.sandbox import give_to_sandbox
 from opsctl.core.signing import Verifier
 from opsctl.core.store.directory import DirectoryStore
 from opsctl.overview.demo.settings import stack_values
-from opsctl.overview.demo.size import SMALL
 from opsctl.overview.demo.stack import DemoStack
 from opsctl.stack.settings import SiteSection
 from restore_drill.context import DrillHost
@@ -114,13 +113,12 @@ class Fixture:
 
 
 @contextlib.contextmanager
-def restored_demo() -> Iterator[Fixture]:
-    """Make a demo customer, take its files and its data away from it, and start a scratch server on them."""
+def restored_demo(customer: DemoStack) -> Iterator[Fixture]:
+    """Copy a stopped demo customer, take its files and its data away, and start a scratch server on them."""
     directory = Path(tempfile.mkdtemp(prefix="o-", dir="/tmp"))
     directory.chmod(0o711)
     try:
-        stack = DemoStack.create(directory / "s", size=SMALL, progress=lambda step: None)
-        stack.stop()
+        stack = customer.copy_to(directory / "s")
         manifest = _manifest(stack)
         paths = ScratchPaths(directory / "r")
         _move_files(stack, paths)
