@@ -18,8 +18,15 @@ def directory() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.fixture(scope="module")
+def shared_server() -> Iterator[Server]:
+    """A server with encrypted tables and a binary log, for tests that leave it as it is."""
+    with running_server(LOGGING, encrypted=True) as running:
+        yield running
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
-    """A server with encrypted tables and a binary log."""
+    """Such a server for one test alone."""
     with running_server(LOGGING, encrypted=True) as running:
         yield running

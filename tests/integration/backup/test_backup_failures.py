@@ -148,12 +148,12 @@ def only(part: str, fault: Callable[[str], None]) -> Callable[[str], None]:
 )
 @pytest.mark.parametrize("step", ["write", "commit"])
 def test_a_disk_that_fails_at_any_archive_leaves_nothing_behind(
-    directory: Path, server: Server, part: str, step: str
+    directory: Path, shared_server: Server, part: str, step: str
 ) -> None:
     fault = only(part, disk_full if step == "write" else disk_broken)
     store = HookedStore(directory / "repository")
     setattr(store, f"before_{step}", fault)
-    host = blog_host(directory, server, store)
+    host = blog_host(directory, shared_server, store)
     with pytest.raises(StoreError, match=r"No space left|Input/output error"):
         run_backup(host)
     assert nothing_was_published(host, directory)
@@ -162,9 +162,9 @@ def test_a_disk_that_fails_at_any_archive_leaves_nothing_behind(
 
 @pytest.mark.parametrize("part", ["db.mbstream.zst.age", "files-blog.tar.zst.age", "keys.tar.zst.age"])
 def test_an_archive_that_reads_back_otherwise_than_it_was_written_makes_no_backup(
-    directory: Path, server: Server, part: str
+    directory: Path, shared_server: Server, part: str
 ) -> None:
-    host = blog_host(directory, server, HookedStore(directory / "repository", flip=part))
+    host = blog_host(directory, shared_server, HookedStore(directory / "repository", flip=part))
     with pytest.raises(IntegrityError, match="reads back with other bytes"):
         run_backup(host)
     assert nothing_was_published(host, directory)
@@ -187,22 +187,24 @@ def test_a_missing_table_file_makes_no_backup(directory: Path, server: Server) -
     assert nothing_was_published(host, directory)
 
 
-def test_a_missing_path_of_a_site_is_reported_before_the_database_is_read(directory: Path, server: Server) -> None:
-    host = blog_host(directory, server, paths=(Path("/srv/blog"), Path("/srv/typo")))
+def test_a_missing_path_of_a_site_is_reported_before_the_database_is_read(
+    directory: Path, shared_server: Server
+) -> None:
+    host = blog_host(directory, shared_server, paths=(Path("/srv/blog"), Path("/srv/typo")))
     with pytest.raises(OpsError, match="/srv/typo is not there"):
         run_backup(host)
     assert nothing_was_published(host, directory)
     assert recorded_failure(host).phases == ()
 
 
-def test_a_repository_inside_of_what_is_archived_is_refused(directory: Path, server: Server) -> None:
-    host = blog_host(directory, server, HookedStore(directory / "root/srv/blog/backups"))
+def test_a_repository_inside_of_what_is_archived_is_refused(directory: Path, shared_server: Server) -> None:
+    host = blog_host(directory, shared_server, HookedStore(directory / "root/srv/blog/backups"))
     with pytest.raises(OpsError, match="repository lies below /srv/blog"):
         run_backup(host)
 
 
-def test_a_wrong_password_ends_with_exit_code_5_and_is_nowhere_repeated(directory: Path, server: Server) -> None:
-    host = make_host(directory, server)
+def test_a_wrong_password_ends_with_exit_code_5_and_is_nowhere_repeated(directory: Path, shared_server: Server) -> None:
+    host = make_host(directory, shared_server)
     wrong = "not the pass'word"
     assert host.database.backup_password_file is not None
     host.database.backup_password_file.write_text(wrong)
@@ -244,8 +246,8 @@ def test_a_server_that_is_down_ends_with_exit_code_10(directory: Path, server: S
     assert nothing_was_published(host, directory)
 
 
-def test_two_backups_of_a_stack_never_run_at_once(directory: Path, server: Server) -> None:
-    host = make_host(directory, server)
+def test_two_backups_of_a_stack_never_run_at_once(directory: Path, shared_server: Server) -> None:
+    host = make_host(directory, shared_server)
     with lock(host.machine.lock_dir, "backup-acme", doing="a test"), pytest.raises(LockedError):
         run_backup(host)
     assert not list(host.ledger.query("backup"))

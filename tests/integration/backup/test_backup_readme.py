@@ -97,8 +97,8 @@ def test_the_commands_of_the_readme_restore_database_binary_logs_and_files(direc
     assert (restored / "files/srv/blog/wp-config.php").read_text() == "<?php $password = 1;"
 
 
-def test_the_readme_is_published_once_and_never_replaced(directory: Path, server: Server) -> None:
-    host = make_host(directory, server)
+def test_the_readme_is_published_once_and_never_replaced(directory: Path, shared_server: Server) -> None:
+    host = make_host(directory, shared_server)
     run_backup(host)
     page = Path(host.store.where) / "README.txt"
     page.chmod(0o600)

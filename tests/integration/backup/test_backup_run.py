@@ -46,8 +46,8 @@ def blog(directory: Path) -> SiteSection:
     )
 
 
-def test_stock_programs_get_back_every_file_as_the_list_says(directory: Path, server: Server) -> None:
-    host = make_host(directory, server, sites=[blog(directory)])
+def test_stock_programs_get_back_every_file_as_the_list_says(directory: Path, shared_server: Server) -> None:
+    host = make_host(directory, shared_server, sites=[blog(directory)])
     manifest = run_backup(host)
     tree = extract(host, manifest, "files-blog", directory / "tree")
     listed = open_plain(host, manifest.artefact("files-blog.list"))
@@ -71,10 +71,12 @@ def test_stock_programs_get_back_every_file_as_the_list_says(directory: Path, se
     assert not (tree / "srv/blog/wp-config.php").exists()
 
 
-def test_the_manifest_is_signed_published_last_and_describes_what_lies_there(directory: Path, server: Server) -> None:
+def test_the_manifest_is_signed_published_last_and_describes_what_lies_there(
+    directory: Path, shared_server: Server
+) -> None:
     published: list[str] = []
     store = HookedStore(directory / "repository", before_commit=published.append)
-    host = make_host(directory, server, sites=[blog(directory)], store=store)
+    host = make_host(directory, shared_server, sites=[blog(directory)], store=store)
     manifest = run_backup(host)
     assert host.catalog.newest() == manifest
     ours = [key for key in published if manifest.id in key]
@@ -97,8 +99,8 @@ def test_the_manifest_is_signed_published_last_and_describes_what_lies_there(dir
     )
 
 
-def test_a_backup_is_recorded_fresh_and_stated_by_a_new_head(directory: Path, server: Server) -> None:
-    host = make_host(directory, server, backup={"fresh_h": 5})
+def test_a_backup_is_recorded_fresh_and_stated_by_a_new_head(directory: Path, shared_server: Server) -> None:
+    host = make_host(directory, shared_server, backup={"fresh_h": 5})
     manifest = run_backup(host)
     [entry] = host.ledger.query("backup", "acme")
     record = entry.record_of(BackupBody)
@@ -113,9 +115,9 @@ def test_a_backup_is_recorded_fresh_and_stated_by_a_new_head(directory: Path, se
 
 
 def test_the_state_archive_holds_the_ledger_the_settings_and_the_trusted_signers(
-    directory: Path, server: Server
+    directory: Path, shared_server: Server
 ) -> None:
-    host = make_host(directory, server)
+    host = make_host(directory, shared_server)
     run_backup(host)
     second = run_backup(host)
     state = extract(host, second, "state", directory / "state-again")
@@ -125,8 +127,10 @@ def test_the_state_archive_holds_the_ledger_the_settings_and_the_trusted_signers
     assert (state / "ledger.sqlite").read_bytes().startswith(b"SQLite format 3")
 
 
-def test_the_lsns_stay_for_later_increments_and_no_plain_text_stays_anywhere(directory: Path, server: Server) -> None:
-    host = make_host(directory, server)
+def test_the_lsns_stay_for_later_increments_and_no_plain_text_stays_anywhere(
+    directory: Path, shared_server: Server
+) -> None:
+    host = make_host(directory, shared_server)
     manifest = run_backup(host)
     checkpoints = directory / "state/lsn" / manifest.id / "xtrabackup_checkpoints"
     assert f"to_lsn = {manifest.database.to_lsn}\n" in checkpoints.read_text()
@@ -190,8 +194,10 @@ def test_a_server_without_a_binary_log_is_backed_up_without_a_position(directory
     assert not manifest.database.encrypted
 
 
-def test_what_a_killed_run_left_is_removed_by_the_next_and_was_never_a_backup(directory: Path, server: Server) -> None:
-    host = make_host(directory, server)
+def test_what_a_killed_run_left_is_removed_by_the_next_and_was_never_a_backup(
+    directory: Path, shared_server: Server
+) -> None:
+    host = make_host(directory, shared_server)
     abandoned = directory / "repository/acme/backups/20200101T000000Z-full-00000000"
     abandoned.mkdir(parents=True)
     partial = abandoned / ".partial-0123456789abcdef"
@@ -204,8 +210,10 @@ def test_what_a_killed_run_left_is_removed_by_the_next_and_was_never_a_backup(di
     assert host.catalog.backup_ids() == [manifest.id]
 
 
-def test_a_manifest_of_a_full_backup_is_plain_json_with_numbers_that_fit(directory: Path, server: Server) -> None:
-    host = make_host(directory, server)
+def test_a_manifest_of_a_full_backup_is_plain_json_with_numbers_that_fit(
+    directory: Path, shared_server: Server
+) -> None:
+    host = make_host(directory, shared_server)
     manifest = run_backup(host)
     document = json.loads((directory / f"repository/acme/backups/{manifest.id}/manifest.json").read_bytes())
     assert isinstance(document["database"]["last_lsn"], str)

@@ -63,9 +63,11 @@ def plain_archives(host: Host, manifest: Manifest, *, keys: bool) -> bytes:
     return b"".join(open_plain(host, artefact) for artefact in manifest.artefacts if (artefact.kind == "keys") is keys)
 
 
-def test_no_secret_is_in_a_data_archive_and_every_one_is_in_the_keys_archive(directory: Path, server: Server) -> None:
-    host = host_with_secrets(directory, server)
-    encryption_key = (server.directory / "keys").read_text().strip().partition(";")[2]
+def test_no_secret_is_in_a_data_archive_and_every_one_is_in_the_keys_archive(
+    directory: Path, shared_server: Server
+) -> None:
+    host = host_with_secrets(directory, shared_server)
+    encryption_key = (shared_server.directory / "keys").read_text().strip().partition(";")[2]
     manifest = run_backup(host)
     data, keys = (plain_archives(host, manifest, keys=which) for which in (False, True))
     assert b"SENTINEL" not in data
@@ -77,8 +79,8 @@ def test_no_secret_is_in_a_data_archive_and_every_one_is_in_the_keys_archive(dir
     assert b"harmless" not in keys
 
 
-def test_the_manifest_lists_what_is_in_the_keys_archive(directory: Path, server: Server) -> None:
-    host = host_with_secrets(directory, server)
+def test_the_manifest_lists_what_is_in_the_keys_archive(directory: Path, shared_server: Server) -> None:
+    host = host_with_secrets(directory, shared_server)
     manifest = run_backup(host)
     tree = extract(host, manifest, "keys", directory / "keys")
     found = {f"/{path.relative_to(tree)}" for path in tree.rglob("*") if path.is_symlink() or path.is_file()}
@@ -86,13 +88,13 @@ def test_the_manifest_lists_what_is_in_the_keys_archive(directory: Path, server:
     assert found == {
         *(f"/{path}" for path in SENTINELS),
         "/etc/letsencrypt/live/blog/privkey.pem",
-        str(server.directory / "keys"),
+        str(shared_server.directory / "keys"),
     }
-    assert manifest.database.key_file == str(server.directory / "keys")
+    assert manifest.database.key_file == str(shared_server.directory / "keys")
 
 
-def test_data_and_keys_together_are_the_whole_tree(directory: Path, server: Server) -> None:
-    host = host_with_secrets(directory, server)
+def test_data_and_keys_together_are_the_whole_tree(directory: Path, shared_server: Server) -> None:
+    host = host_with_secrets(directory, shared_server)
     manifest = run_backup(host)
     tree = directory / "tree"
     for name in ("files-blog", "files-nginx", "files-mariadb", "keys"):
@@ -106,8 +108,8 @@ def test_data_and_keys_together_are_the_whole_tree(directory: Path, server: Serv
     assert manifest.web_server.server_names == ("blog.example", "www.blog.example", "other.example")
 
 
-def test_the_keys_archive_does_not_open_with_the_identity_of_the_data(directory: Path, server: Server) -> None:
-    host = host_with_secrets(directory, server)
+def test_the_keys_archive_does_not_open_with_the_identity_of_the_data(directory: Path, shared_server: Server) -> None:
+    host = host_with_secrets(directory, shared_server)
     manifest = run_backup(host)
     keys, data = manifest.artefact("keys"), manifest.artefact("db")
     assert set(keys.recipients).isdisjoint(data.recipients)

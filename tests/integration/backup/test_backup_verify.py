@@ -20,9 +20,9 @@ from tests.support.mariadb import Server
 
 
 @pytest.fixture
-def host(directory: Path, server: Server) -> Host:
+def host(directory: Path, shared_server: Server) -> Host:
     """A host with one backup."""
-    made = make_host(directory, server)
+    made = make_host(directory, shared_server)
     run_backup(made)
     return made
 
