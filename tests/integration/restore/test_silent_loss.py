@@ -3,6 +3,7 @@
 The logs are sealed and signed as they are, as a faulty or hijacked host would: hashes and signatures hold.
 """
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,11 +13,16 @@ from backup import layout
 from backup.documents import publish
 from backup.manifest import Manifest
 from opsctl.core.errors import ExitCode, IntegrityError
+from opsctl.core.mariadb.gtid import BinlogState
 from opsctl.core.signing import Namespace
 from restore_drill import replay
 from restore_drill.logs import GapError, open_logs
+from restore_drill.point import Latest, resolve
 from restore_drill.replay import ReplayError
 from restore_drill.restore import restore
+from restore_drill.restored import Restored
+from restore_drill.steps import open_all, prepare_database, serving
+from restore_drill.workspace import workspace
 from tests.integration.restore.conftest import History
 from tests.support.repository import Repository
 
@@ -117,6 +123,18 @@ def test_a_scratch_server_with_the_server_id_of_the_source(
     repo.ship(*history.files)
     monkeypatch.setattr(replay._Applier, "_unused_server_id", lambda self: 7)
     assert "the logs hold" in refusal(repo, ReplayError)
+
+
+def test_a_server_that_ends_at_another_transaction_than_the_logs(history: History, repo: Repository) -> None:
+    repo.ship(*history.files)
+    with workspace(repo.directory / "scratch") as paths:
+        restored = Restored(repo.host, repo.host.catalog, history.manifest, paths)
+        open_all(restored)
+        prepare_database(restored)
+        logs = open_logs(repo.host, restored.catalog, history.manifest, paths.logs, timeout_s=60)
+        point = dataclasses.replace(resolve(Latest(), logs), state=BinlogState.parse("0-7-999"))
+        with serving(restored) as serves, pytest.raises(ReplayError, match="ended at GTID 0-7-18, not at 0-7-999"):
+            replay.replay(serves.need(), logs, point, timeout_s=60, advance=lambda count: None)
 
 
 def _inside(history: History, number: int) -> int:
