@@ -6,6 +6,7 @@ from backup.manifest import Manifest
 from opsctl.core.errors import IntegrityError, OpsError
 from opsctl.core.result import Result
 from opsctl.core.signing import SignatureError
+from opsctl.core.store import MissingError
 from restore_drill.checks.tally import Tally, one_line, sentence
 from restore_drill.restored import Restored
 from restore_drill.trust import RolledBackError
@@ -61,7 +62,7 @@ class ManifestCheck:
         while manifest.parent is not None:
             try:
                 manifest = restored.catalog.manifest(manifest.parent)
-            except IntegrityError as error:
+            except (IntegrityError, MissingError) as error:
                 tally.problem(f"its parent {manifest.parent} is not there: {one_line(error)}", hint=_HINT)
                 return
             number += 1

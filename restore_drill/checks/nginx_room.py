@@ -21,7 +21,8 @@ _LOGS = ("access_log", "error_log", "pid", "lock_file", "client_body_temp_path",
          "scgi_cache_path", "uwsgi_cache_path")  # fmt: skip
 _NO_FILE = ("off", "stderr", "syslog:", "memory:", "pipe:", "/dev/")
 _PASSES = ("proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass", "memcached_pass", "server")
-_HOST = re.compile(r"^(?:[a-z]+://)?(\[[0-9a-fA-F:]+\]|[^/:$]+)")
+_SCHEME = re.compile(r"^[a-z]+://")
+_HOST = re.compile(r"[^/:$\[]+")
 _DEBIAN = ("/run", "/var/log/nginx", "/var/lib/nginx", "/var/cache/nginx")
 
 # Runs in the sandbox: gives the loopback interface the addresses before `--`, then runs what follows with nothing left
@@ -105,11 +106,12 @@ def _take_listen(value: str, directories: dict[str, None], addresses: dict[str, 
 
 
 def _hostnames(value: str) -> list[str]:
-    found = _HOST.match(value)
-    if found is None or value.startswith("unix:") or "://unix:" in value or found[1].startswith("["):
+    """The name in the address of an upstream, if it is one to be resolved when the configuration is read."""
+    found = _HOST.match(_SCHEME.sub("", value))
+    if found is None or found[0] == "unix":
         return []
     try:
-        ipaddress.ip_address(found[1])
+        ipaddress.ip_address(found[0])
     except ValueError:
-        return [found[1]]
+        return [found[0]]
     return []

@@ -8,6 +8,7 @@ from opsctl.core.clock import iso
 from opsctl.core.errors import AuthError, IntegrityError, OpsError
 from opsctl.core.mariadb.gtid import BinlogState
 from opsctl.core.result import Result
+from opsctl.core.store import MissingError
 from restore_drill.checks.coherence import Coherence, check_tables
 from restore_drill.checks.needs import need_server
 from restore_drill.checks.tally import Tally, is_disk_full, one_line, sentence
@@ -99,7 +100,7 @@ def _note_failure(restored: Restored, error: OpsError, tally: Tally) -> None:
         tally.unjudged.append(
             f"the database was not good before the replay (check 3), which then failed: {one_line(error)}"
         )
-    elif isinstance(error, IntegrityError | AuthError) and not is_disk_full(error):
+    elif isinstance(error, IntegrityError | AuthError | MissingError) and not is_disk_full(error):
         tally.problem(f"{one_line(error)} ({error.where})" if error.where else one_line(error), hint=_HINT)
     else:
         tally.unjudged.append(one_line(error))

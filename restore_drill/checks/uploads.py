@@ -78,7 +78,7 @@ class Uploads:
         try:
             restored_secret(restored, site.config)
             settings = evaluate(restored.paths, restored.manifest, site)
-            attached = list(_attached(need_server(restored), settings.db_name, settings.table_prefix))
+            attached = list(attached_files(need_server(restored), settings.db_name, settings.table_prefix))
         except OpsError as error:
             tally.unjudged.append(f"{site.name}: its attachments are not known, since {error.message}")
             return 0
@@ -113,7 +113,7 @@ def _entries(restored: Restored, tally: Tally) -> Iterator[FileEntry]:
             tally.problem(f"the list of {files.name} names {count} files, the manifest says {files.files}")
 
 
-def _attached(server: ScratchServer, database: str, prefix: str) -> Iterator[str]:
+def attached_files(server: ScratchServer, database: str, prefix: str) -> Iterator[str]:
     """Attachments' files below the uploads: of the site, and of each site of a network, which has its own directory.
 
     Source: get_attached_file() and wp_upload_dir() in wp-includes.
