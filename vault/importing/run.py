@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -113,14 +114,18 @@ class _Run:
         done = self._line("SELECT MAX(line_no) FROM import_messages WHERE import_id = %s", import_id)
         told = self._line("SELECT MAX(line_no) FROM unparsed_lines WHERE import_id = %s", import_id)
         self.vault.progress.step("importing messages", total_bytes=self.export.text_bytes())
-        batch = Batch()
-        with self.export.open_text() as stream:
+        batch, writing = Batch(), None
+        # The server writes one batch while the next one is read: a core for each.
+        with self.export.open_text() as stream, ThreadPoolExecutor(1) as beside:
             for item in parse(_counted(self.vault, read_lines(stream)), self.found, zone):
                 self._take(batch, item, done, told, media)
                 if len(batch.messages) >= BATCH_MESSAGES or batch.size >= BATCH_BYTES:
-                    writer.write(batch)
-                    batch = Batch()
-        writer.write(batch)
+                    if writing is not None:
+                        writing.result()
+                    writing, batch = beside.submit(writer.write, batch), Batch()
+            if writing is not None:
+                writing.result()
+            writer.write(batch)
         return self._finish(import_id, resumed)
 
     def _take(self, batch: Batch, item: Message | Leftover, done: int, told: int, media: dict[str, Medium]) -> None:
