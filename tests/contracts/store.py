@@ -3,6 +3,8 @@
 The suite states behaviour only through the interface, so that it holds for a directory, SFTP and S3 alike.
 """
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from opsctl.core.store import ExistsError, MissingError, Store, StoreError, get, put
@@ -28,6 +30,72 @@ class StoreContract:
         put(store, "offset", b"0123456789")
         with store.open("offset", offset=7) as stream:
             assert stream.read() == b"789"
+
+    @pytest.mark.parametrize("offset", [4, 5])
+    def test_nothing_is_read_from_the_end_on(self, store: Store, offset: int) -> None:
+        put(store, "short", b"0123")
+        with store.open("short", offset=offset) as stream:
+            assert stream.read() == b""
+
+    def test_a_long_object_reads_the_same_in_pieces_of_any_size(self, store: Store) -> None:
+        data = bytes(range(251)) * 40_000
+        put(store, "long", data)
+        with store.open("long", offset=99_999) as stream:
+            found = stream.read(1) + stream.read(70_000)
+            buffer = bytearray(1 << 20)
+            while count := stream.readinto(buffer):
+                found += buffer[:count]
+        assert found == data[99_999:]
+
+    def test_readers_do_not_disturb_each_other_or_an_upload(self, store: Store) -> None:
+        one, two = b"1" * 300_000, b"2" * 300_000
+        put(store, "one", one)
+        put(store, "two", two)
+        with store.open("one") as first, store.open("two") as second, store.create("three") as upload:
+            found = {b"1": b"", b"2": b""}
+            for _ in range(3):
+                found[b"1"] += first.read(100_000)
+                upload.write(b"3" * 100_000)
+                found[b"2"] += second.read(100_000)
+            upload.commit()
+        assert found == {b"1": one, b"2": two}
+        assert get(store, "three") == b"3" * 300_000
+
+    def test_commit_stat_and_list_say_the_same(self, store: Store) -> None:
+        committed = put(store, "a/said", b"12345")
+        listed = next(store.list("a/"))
+        found = store.stat("a/said")
+        assert found == listed == committed
+        assert committed.size == 5
+        assert committed.modified.utcoffset() == timedelta(0)
+
+    def test_a_part_of_a_key_is_no_object(self, store: Store) -> None:
+        put(store, "a/b/c", b"x")
+        assert store.stat("a/b") is None
+        with pytest.raises(MissingError):
+            store.open("a/b")
+        with pytest.raises(MissingError):
+            store.delete("a/b")
+        with pytest.raises(MissingError):
+            store.open("a/b/c/d")
+        assert get(store, "a/b/c") == b"x"
+
+    def test_abort_after_commit_is_harmless(self, store: Store) -> None:
+        with store.create("kept") as upload:
+            upload.write(b"x")
+            upload.commit()
+            upload.abort()
+        assert get(store, "kept") == b"x"
+
+    def test_clearing_up_leaves_what_is_published_and_uploads_begun_since(self, store: Store) -> None:
+        put(store, "acme/kept", b"x")
+        with store.create("acme/under-way") as upload:
+            upload.write(b"half")
+            assert store.remove_partials("acme/", older_than=datetime(2020, 1, 1, tzinfo=UTC)) == 0
+            upload.commit()
+        store.remove_partials("acme/", older_than=datetime.now(UTC) + timedelta(hours=1))
+        assert get(store, "acme/kept") == b"x"
+        assert get(store, "acme/under-way") == b"half"
 
     def test_an_upload_is_invisible_until_commit(self, store: Store) -> None:
         with store.create("late") as upload:

@@ -1,5 +1,6 @@
 """Stores: where archives live. One interface, held by one contract suite."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +9,9 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from opsctl.core.errors import ExitCode, OpsError
+
+PARTIAL = ".partial-"
+_KEY = re.compile(r"(?!\.)[A-Za-z0-9._\-+=@]+(/(?!\.)[A-Za-z0-9._\-+=@]+)*")
 
 
 class StoreError(OpsError):
@@ -93,6 +97,16 @@ class Store(Protocol):
     def delete(self, key: str) -> None:
         """Remove an object. Raises MissingError, DeniedError."""
         ...
+
+    def remove_partials(self, prefix: str, *, older_than: datetime) -> int:
+        """Remove what killed uploads below a prefix left before a time; return how many. Nothing was ever visible."""
+        ...
+
+
+def check_key(key: str, where: str) -> None:
+    """Raises StoreError for what is no key."""
+    if not _KEY.fullmatch(key):
+        raise StoreError(f"'{key}' is not a key", where=where)
 
 
 def put(store: Store, key: str, data: bytes) -> Stored:

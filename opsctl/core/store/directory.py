@@ -2,8 +2,8 @@
 
 import contextlib
 import os
-import re
 import secrets
+import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import BufferedIOBase
@@ -13,10 +13,7 @@ from typing import Self
 
 from opsctl.core.errors import OpsError
 from opsctl.core.failpoints import failpoint
-from opsctl.core.store import DeniedError, ExistsError, MissingError, Stored, StoreError
-
-PARTIAL = ".partial-"
-_KEY = re.compile(r"(?!\.)[A-Za-z0-9._\-+=@]+(/(?!\.)[A-Za-z0-9._\-+=@]+)*")
+from opsctl.core.store import PARTIAL, DeniedError, ExistsError, MissingError, Stored, StoreError, check_key
 
 
 class DirectoryStore:
@@ -59,6 +56,8 @@ class DirectoryStore:
                 found = self._path(key).stat()
             except (FileNotFoundError, NotADirectoryError):
                 return None
+            if not stat.S_ISREG(found.st_mode):
+                return None
             return Stored(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
     def list(self, prefix: str) -> Iterator[Stored]:
@@ -80,7 +79,7 @@ class DirectoryStore:
                 break
 
     def remove_partials(self, prefix: str, *, older_than: datetime) -> int:
-        """Remove what killed uploads left below a prefix; return how many. Nothing of them was ever visible."""
+        """Unlink the hidden files."""
         removed = 0
         for path in (self.directory / prefix).rglob(f"{PARTIAL}*"):
             if datetime.fromtimestamp(path.stat().st_mtime, UTC) < older_than:
@@ -89,8 +88,7 @@ class DirectoryStore:
         return removed
 
     def _path(self, key: str) -> Path:
-        if not _KEY.fullmatch(key):
-            raise StoreError(f"'{key}' is not a key", where=self.where)
+        check_key(key, self.where)
         return self.directory / key
 
     def _make_parents(self, parent: Path) -> None:
@@ -188,7 +186,7 @@ class DirectoryUpload:
 def explain(error: OSError, key: str, where: str) -> StoreError:
     """Turn an operating-system error into one that says what to do."""
     reason = error.strerror or str(error)
-    if isinstance(error, FileNotFoundError):
+    if isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError):
         return MissingError(f"{key} is not there", where=where, hint="run: opsctl backup verify")
     if isinstance(error, PermissionError):
         return DeniedError(f"{key}: {reason}", where=where, hint="run: opsctl doctor")
