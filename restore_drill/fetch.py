@@ -28,12 +28,13 @@ OWNER_CAPABILITIES = ("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID
 
 
 def open_artefact(
-    host: DrillHost, artefact: Artefact, paths: ScratchPaths, *, owners: bool = False, timeout_s: float
+    host: DrillHost, artefact: Artefact, paths: ScratchPaths, *, exact: bool = False, timeout_s: float
 ) -> Sealed:
     """Open one archive to its place in the scratch directory and return what it held.
 
     The database goes to `data`, files to `tree`, keys to `keys` and to their places in `tree`, state to `state`, a list
-    to `lists/<artefact>`. With `owners`, what is in `tree` gets its owners and exact modes; we have to be root.
+    to `lists/<artefact>`. With `exact`, what is in `tree` gets its exact modes and, if we are root, its owners; else
+    the sandbox's user may read and write all of it.
     Raises IntegrityError when the archive is not what was sealed, AuthError when no identity opens it,
     CommandFailedError when it cannot be unpacked.
     """
@@ -47,18 +48,19 @@ def open_artefact(
     else:
         if artefact.kind == "keys":
             extract(host, artefact, paths.keys, timeout_s=timeout_s)
-        extract(host, artefact, paths.tree, owners=owners, timeout_s=timeout_s)
+        extract(host, artefact, paths.tree, exact=exact, timeout_s=timeout_s)
     return artefact.sealed
 
 
-def extract(host: DrillHost, artefact: Artefact, target: Path, *, owners: bool = False, timeout_s: float) -> None:
+def extract(host: DrillHost, artefact: Artefact, target: Path, *, exact: bool = False, timeout_s: float) -> None:
     """Unpack one tar archive into a directory; see `open_artefact`."""
-    if not owners:
-        _unseal(host, artefact, _in_sandbox(tar_command(owners=False), target), timeout_s)
-        run(_in_sandbox(command("chmod", "-R", "u+rwX", TARGET), target), timeout_s=MODE_TIMEOUT_S)
+    if exact and may_give_owners():
+        mounts = (Mount(target, TARGET, writable=True),)
+        _unseal(host, artefact, sandboxed_as_root(tar_command(owners=True), mounts, OWNER_CAPABILITIES), timeout_s)
         return
-    mounts = (Mount(target, TARGET, writable=True),)
-    _unseal(host, artefact, sandboxed_as_root(tar_command(owners=True), mounts, OWNER_CAPABILITIES), timeout_s)
+    _unseal(host, artefact, _in_sandbox(tar_command(owners=False), target), timeout_s)
+    if not exact:
+        run(_in_sandbox(command("chmod", "-R", "u+rwX", TARGET), target), timeout_s=MODE_TIMEOUT_S)
 
 
 def may_give_owners() -> bool:

@@ -135,7 +135,7 @@ def take(step: Attempt[Value] | None) -> Value:
 def _rebuild(restored: Restored, target: Target | None, phases: Phases) -> Replayed | None:
     """Open, prepare, start, replay, and shut down cleanly."""
     with phases.measured("open"):
-        for opened in open_all(restored, owners=may_give_owners()).values():
+        for opened in open_all(restored, exact=True).values():
             take(opened)
     with phases.measured("prepare"):
         take(prepare_database(restored))

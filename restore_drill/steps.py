@@ -20,8 +20,8 @@ from restore_drill.restored import Attempt, Restored, attempt, needed
 from restore_drill.scratch import KEYS, ScratchServer, ServerPlace
 
 
-def open_all(restored: Restored, *, owners: bool = False) -> dict[str, Attempt[Sealed]]:
-    """Open every archive of the backup into the scratch directory. `owners`: see `open_artefact`.
+def open_all(restored: Restored, *, exact: bool = False) -> dict[str, Attempt[Sealed]]:
+    """Open every archive of the backup into the scratch directory. `exact`: see `open_artefact`.
 
     Keys come first: a directory in which they lie gets its mode and time from the files archive that knows it.
     """
@@ -29,7 +29,7 @@ def open_all(restored: Restored, *, owners: bool = False) -> dict[str, Attempt[S
     opened = {}
     for artefact in sorted(artefacts, key=_keys_first):
         restored.host.progress.step(f"opening {artefact.name}", total_bytes=artefact.sealed.cipher_size)
-        opened[artefact.name] = attempt(partial(_open, restored, artefact, owners))
+        opened[artefact.name] = attempt(partial(_open, restored, artefact, exact))
     restored.opened.update({artefact.name: opened[artefact.name] for artefact in artefacts})
     return restored.opened
 
@@ -81,9 +81,9 @@ def _keys_first(artefact: Artefact) -> bool:
     return artefact.kind != "keys"
 
 
-def _open(restored: Restored, artefact: Artefact, owners: bool) -> Sealed:
+def _open(restored: Restored, artefact: Artefact, exact: bool) -> Sealed:
     timeout_s = restored.remaining_s()
-    return open_artefact(restored.host, artefact, restored.paths, owners=owners, timeout_s=timeout_s)
+    return open_artefact(restored.host, artefact, restored.paths, exact=exact, timeout_s=timeout_s)
 
 
 def _prepare(restored: Restored, incrementals: tuple[Path, ...]) -> Prepared:

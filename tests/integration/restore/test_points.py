@@ -31,6 +31,11 @@ def orders(report: RestoreReport) -> list[int]:
         return [row[0] for row in server.sql("SELECT id FROM shop.orders")]
 
 
+def about_logs(report: RestoreReport) -> tuple[str, ...]:
+    """The warnings, without the one that only root can give files their owners."""
+    return tuple(warning for warning in report.warnings if "only root" not in warning)
+
+
 @pytest.mark.parametrize("number", [0, 3, 4, 5, 7, 11])
 def test_to_right_after_any_transaction(history: History, repo: Repository, number: int) -> None:
     repo.ship(*history.files)
@@ -117,7 +122,7 @@ def test_a_time_stops_before_the_first_later_transaction_and_names_what_a_set_cl
             at = datetime.fromtimestamp(int(finished) + after, UTC)
             report = restore(repo.host, directory / str(after), at=at)
             with running_server(datadir=directory / str(after) / "data") as copy:
-                return [row[0] for row in copy.sql("SELECT id FROM shop.orders")], report.warnings
+                return [row[0] for row in copy.sql("SELECT id FROM shop.orders")], about_logs(report)
 
         assert restored(130) == ([1, 2, 3], ())
         early, warnings = restored(110)
@@ -195,7 +200,7 @@ def test_a_same_named_log_of_another_time_is_not_taken(directory: Path) -> None:
         later = "20260102T000000Z-bbbbbbbb"
         repo.ship(*server.fetch_raw(repo.directory / "after")[:-1], lineage=later, lineage_reason="a reset")
         report = restore(repo.host, directory / "restored", latest=True)
-        assert (report.transactions, report.warnings) == (1, ())
+        assert (report.transactions, about_logs(report)) == (1, ())
 
 
 def test_a_lineage_that_begins_after_a_gap_is_named_and_not_applied(history: History, repo: Repository) -> None:
