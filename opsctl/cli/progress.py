@@ -54,7 +54,7 @@ class TerminalProgress:
         self._finish("[green]✓[/]")
         self._drawn.start()
         self._began = self._clock()
-        number = self._drawn.add_task(escape(title), total=total_bytes or None)
+        number = self._drawn.add_task(escape(title[:1].upper() + title[1:]), total=total_bytes or None)
         self._task = next(task for task in self._drawn.tasks if task.id == number)
 
     def advance(self, count: int) -> None:

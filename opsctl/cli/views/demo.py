@@ -1,5 +1,7 @@
 """The answer of `opsctl demo`."""
 
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -12,6 +14,16 @@ from opsctl.cli.views.drill import checks_text, measured
 from opsctl.cli.words import OUTCOME_STYLES, counted, seconds, size
 from opsctl.overview.demo_run import Demo
 from restore_drill.report import DrillReport
+
+# They find the settings in the directory they are typed in.
+COMMANDS = (
+    "opsctl status",
+    "opsctl backup show",
+    "opsctl binlog ship",
+    "opsctl drill run",
+    "opsctl restore --latest --to ../restored",
+    "opsctl ledger verify",
+)
 
 
 class DemoDocument(Document):
@@ -101,14 +113,11 @@ def _where(document: DemoDocument, paint: Painter) -> Iterator[str]:
     )
     yield ""
     yield "Try:"
-    config = f"--config {document.config}"
-    for words in (
-        f"opsctl status {config}",
-        f"opsctl backup show {config}",
-        f"opsctl binlog ship {config}",
-        f"opsctl drill run {config}",
-        f"opsctl restore --latest --to {place}/restored {config}",
-        f"opsctl ledger verify {config}",
-        f"opsctl demo --remove {place}",
-    ):
+    for words in (*_path_words(), f"cd {document.config.parent}", *COMMANDS, f"opsctl demo --remove {place}"):
         yield "  " + paint(words, "cyan")
+
+
+def _path_words() -> Iterator[str]:
+    """What makes `opsctl` a command, where it is none yet."""
+    if shutil.which("opsctl") is None:
+        yield f"PATH=$PATH:{Path(sys.argv[0]).absolute().parent}"
