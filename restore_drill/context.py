@@ -14,7 +14,11 @@ from restore_drill.settings import DrillSection
 
 @dataclass(frozen=True)
 class DrillHost:
-    """The drill host's settings, a repository and its name, its keys, its ledger."""
+    """The drill host's settings, a repository and its name, its keys, its ledger.
+
+    `replay_server_id`: the scratch server's id while it replays; None, as always but in a self-test, chooses one that
+    occurs nowhere in the binary logs.
+    """
 
     stack: str
     drill: DrillSection
@@ -26,6 +30,7 @@ class DrillHost:
     off_host: bool
     ledger: Ledger
     progress: Progress
+    replay_server_id: int | None = None
 
     @property
     def signer(self) -> Signer:

@@ -59,18 +59,24 @@ class Replayed:
 
 
 def replay(
-    server: ScratchServer, logs: Logs, point: Point, *, timeout_s: float, advance: Callable[[int], None]
+    server: ScratchServer,
+    logs: Logs,
+    point: Point,
+    *,
+    timeout_s: float,
+    advance: Callable[[int], None],
+    server_id: int | None = None,
 ) -> Replayed:
     """Apply `logs` to `server`, which holds the backup they follow, up to `point`, and prove that it got there.
 
-    `advance` counts bytes of binary log. Raises ReplayError when the server fails at an event, or stands elsewhere than
+    `advance` counts bytes of binary log; `server_id` is for self-tests, which choose a wrong one. Raises ReplayError when the server fails at an event, or stands elsewhere than
     the logs say; OpsError after `timeout_s` seconds.
     """
     started = time.monotonic()
     warnings = (*logs.warnings, *point.warnings)
     if point.position is not None:
         statuses = read_statuses(server)
-        _Applier(server, logs, point, advance).run(started + timeout_s)
+        _Applier(server, logs, point, advance, server_id).run(started + timeout_s)
         warnings += restore_statuses(server, logs, point, statuses) + _prepared(server)
     return Replayed(
         stop_description=point.description,
@@ -99,13 +105,16 @@ def read_heartbeat(server: ScratchServer) -> datetime | None:
 class _Applier:
     """One run of the server's SQL thread over the logs."""
 
-    def __init__(self, server: ScratchServer, logs: Logs, point: Point, advance: Callable[[int], None]) -> None:
+    def __init__(
+        self, server: ScratchServer, logs: Logs, point: Point, advance: Callable[[int], None], server_id: int | None
+    ) -> None:
         self._server = server
         self._logs = logs
         self._point = point
         self._expected = point.state.position()
         self._advance = advance
         self._names = [f"bin.{number:06d}" for number in range(1, len(logs.files) + 1)]
+        self._server_id = server_id or self._unused_server_id()
         self._done_bytes = 0
 
     def run(self, deadline: float) -> None:
@@ -135,7 +144,7 @@ class _Applier:
                 os.fchown(index, *sandbox_owner())
 
     def _start(self, connection: "pymysql.Connection[Any]") -> None:
-        _execute(connection, "SET GLOBAL server_id = %s", (self._unused_server_id(),))
+        _execute(connection, "SET GLOBAL server_id = %s", (self._server_id,))
         _execute(connection, "SET GLOBAL gtid_slave_pos = %s", (str(self._logs.state.position()),))
         _execute(
             connection,

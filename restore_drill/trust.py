@@ -14,6 +14,7 @@ from backup.segment import Head, parse_head
 from opsctl.core.canonical import canonical, sha256_hex
 from opsctl.core.clock import iso
 from opsctl.core.errors import IntegrityError
+from opsctl.core.signing import SignatureError
 from opsctl.core.store.directory import sync_directory
 
 _HINT = "ask who restored or pruned it; use another copy, or remove the remembered head only once you know why"
@@ -87,7 +88,10 @@ def _verify_reach(catalog: Catalog, head: Head, what: str) -> None:
         raise _rolled_back(catalog, f"backup {head.newest_backup} is gone, which is in {what}")
     if head.server is None or head.lineage is None or head.segments == 0:
         return
-    records = catalog.segments(LineageRef(head.server, head.lineage))
+    try:
+        records = catalog.segments(LineageRef(head.server, head.lineage))
+    except SignatureError as error:  # the head's own held; that a segment's does not is for who replays it to report
+        raise IntegrityError(error.message, where=error.where, hint=error.hint) from error
     if len(records) < head.segments:
         raise _rolled_back(
             catalog, f"lineage {head.lineage} has {len(records)} segments, and {head.segments} in {what}"

@@ -23,10 +23,20 @@ LOCK = ".lock"
 
 @contextlib.contextmanager
 def workspace(parent: Path, *, prefix: str = PREFIX) -> Iterator[ScratchPaths]:
-    """Make an empty scratch directory below `parent`, and remove it, whatever happens in the block.
+    """A scratch directory below `parent`, laid out for a restore; see `scratch_directory`.
 
-    Its parts exist and belong to the sandbox's user; nobody else but root gets in. What killed runs left below `parent`
-    under the same prefix is removed first. Raises OpsError when `parent` cannot be used.
+    Its parts exist and belong to the sandbox's user; nobody else but root gets in.
+    """
+    with scratch_directory(parent, prefix=prefix) as root:
+        yield _lay_out(root)
+
+
+@contextlib.contextmanager
+def scratch_directory(parent: Path, *, prefix: str = PREFIX) -> Iterator[Path]:
+    """A name below `parent` at which a directory may be made; it is removed, whatever happens in the block.
+
+    What killed runs left below `parent` under the same prefix is removed first. Raises OpsError when `parent` cannot be
+    used.
     """
     _require_passable(parent)
     remove_dead(parent, prefix=prefix)
@@ -38,7 +48,7 @@ def workspace(parent: Path, *, prefix: str = PREFIX) -> Iterator[ScratchPaths]:
             f"no scratch directory can be made here: {error.strerror}", where=str(parent), hint="drill.scratch_dir"
         ) from error
     try:
-        yield _lay_out(parent / name)
+        yield parent / name
     finally:
         remove_tree(parent / name)
         _drop_lock(parent / f"{name}{LOCK}", lock)
