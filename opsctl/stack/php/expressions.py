@@ -114,10 +114,12 @@ class ExpressionParser:
     def _prefix(self) -> Expression:
         if self.take("!"):
             return Unary("!", self.expression(_UNARY))
-        if self.take("@", "+"):
+        if self.take("@"):
             return self.expression(_UNARY)
-        if self.take("-"):
-            return Unary("-", self.expression(_UNARY))
+        if self.word() in ("+", "-"):
+            sign = self.word()
+            self.at += 1
+            return Unary(sign, self.expression(_UNARY))
         return self._postfix(self._primary())
 
     def _primary(self) -> Expression:

@@ -74,16 +74,24 @@ def _of_files(name: str, words: Sequence[str], files: Files, directory: Path) ->
     return _OF_FILES[name](files, directory / words[0]) if words[0] else False
 
 
+def looks_numeric(text: str) -> bool:
+    """Whether PHP may take a string for a number when it compares it with another such string."""
+    return text.strip()[:1] in tuple("0123456789.+-")
+
+
 def _in_array(arguments: Sequence[Known]) -> Known:
     if len(arguments) not in (2, 3) or not isinstance(arguments[1], PhpArray) or arguments[1].rest:
         raise ValueError("an array that is not known")
-    values = [item.value for item in arguments[1].items.values()]
-    if not all(isinstance(value, str) for value in (arguments[0], *values)):
-        raise ValueError("values of several types")
-    return arguments[0] in values
+    texts = [arguments[0], *(item.value for item in arguments[1].items.values())]
+    strict = arguments[2:] == [True]
+    if not all(isinstance(text, str) and (strict or not looks_numeric(text)) for text in texts):
+        raise ValueError("values that PHP compares by their own rules")
+    return texts[0] in texts[1:]
 
 
 def _dirname(path: str, levels: str = "1") -> str:
+    if not path:
+        return ""
     for _ in range(int(levels)):
         path = posixpath.dirname(path.rstrip("/")) or ("/" if path.startswith("/") else ".")
     return path
@@ -107,7 +115,7 @@ _OF_STRINGS: Mapping[str, Callable[..., Known]] = {
     "str_contains": lambda text, part: part in text,
     "str_starts_with": lambda text, part: text.startswith(part),
     "str_ends_with": lambda text, part: text.endswith(part),
-    "str_replace": lambda part, other, text: text.replace(part, other),
+    "str_replace": lambda part, other, text: text.replace(part, other) if part else text,
 }
 _OF_FILES: Mapping[str, Callable[[Files, Path], Known]] = {
     "file_exists": lambda files, path: files.is_file(path) or files.is_dir(path),

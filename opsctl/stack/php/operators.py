@@ -1,15 +1,16 @@
 """PHP's operators, for the values where their result is plain."""
 
 from collections.abc import Callable
+from typing import TypeGuard
 
-from opsctl.stack.php.functions import Known, as_text, truth
+from opsctl.stack.php.functions import Known, as_text, looks_numeric, truth
 from opsctl.stack.php.values import PhpArray, Unknown, Value
 
 _NOT = {"!=": "==", "<>": "==", "!==": "==="}
 
 
 def unary(operator: str, value: Value, unknown: Callable[[str], Unknown]) -> Value:
-    """The result of `!`, `-` or a cast."""
+    """The result of `!`, `+`, `-` or a cast."""
     if isinstance(value, Unknown):
         return value
     if operator in ("!", "(bool)", "(boolean)"):
@@ -20,8 +21,8 @@ def unary(operator: str, value: Value, unknown: Callable[[str], Unknown]) -> Val
     if operator == "(string)":
         text = as_text(value)
         return unknown("an array as a string") if text is None else text
-    if isinstance(value, int) and operator in ("-", "(int)", "(integer)"):
-        return -value if operator == "-" else int(value)
+    if _is_integer(value) and operator in ("+", "-", "(int)", "(integer)"):
+        return -value if operator == "-" else value
     return unknown(f"what {operator} makes of a value")
 
 
@@ -37,9 +38,14 @@ def binary(operator: str, left: Value, right: Value, unknown: Callable[[str], Un
     if operator in ("==", "===", *_NOT):
         equal = _equal(_NOT.get(operator, operator), left, right)
         return unknown("a comparison") if equal is None else equal is not (operator in _NOT)
-    if isinstance(left, int) and isinstance(right, int):
+    if _is_integer(left) and _is_integer(right):
         return _of_integers(operator, left, right, unknown)
     return unknown(f"what '{operator}' makes of its sides")
+
+
+def _is_integer(value: Known) -> TypeGuard[int]:
+    """Whether PHP has it for an integer; Python's True and False are integers too."""
+    return type(value) is int
 
 
 def _equal(operator: str, left: Known, right: Known) -> bool | None:
@@ -50,7 +56,7 @@ def _equal(operator: str, left: Known, right: Known) -> bool | None:
         if left == right or operator == "===":
             return left == right
         # Strings that look like numbers are equal as numbers.
-        return None if isinstance(left, str) and _numeric(left) and _numeric(str(right)) else False
+        return None if isinstance(left, str) and looks_numeric(left) and looks_numeric(str(right)) else False
     if operator == "===":
         return False
     if isinstance(left, bool) or isinstance(right, bool) or left is None or right is None:
@@ -58,10 +64,6 @@ def _equal(operator: str, left: Known, right: Known) -> bool | None:
         # PHP takes null for the empty string beside a string, and for false beside anything else.
         return texts == [""] if texts and None in (left, right) else truth(left) == truth(right)
     return None
-
-
-def _numeric(text: str) -> bool:
-    return text.strip()[:1] in set("0123456789.+-")
 
 
 def _of_integers(operator: str, left: int, right: int, unknown: Callable[[str], Unknown]) -> Value:
