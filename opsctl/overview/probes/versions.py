@@ -3,7 +3,9 @@
 import re
 from dataclasses import dataclass
 
-_NUMBERS = re.compile(r"\b(\d+)\.(\d+)\.(\d+)-?MariaDB|\b(\d+)\.(\d+)\.(\d+)", re.IGNORECASE)
+# Old replication clients made servers put `5.5.5-` before their version, so the one before the name counts.
+_OF_MARIADB = re.compile(r"\b(\d+)\.(\d+)\.(\d+)-MariaDB", re.IGNORECASE)
+_ANY = re.compile(r"\b(\d+)\.(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True, order=True)
@@ -20,7 +22,5 @@ class Version:
 
 def find_version(text: str) -> Version | None:
     """The version in a text such as `mariadb-backup based on MariaDB server 10.11.19-MariaDB …`."""
-    match = _NUMBERS.search(text)
-    if match is None:
-        return None
-    return Version(*(int(number) for number in match.groups() if number is not None))
+    match = _OF_MARIADB.search(text) or _ANY.search(text)
+    return None if match is None else Version(*(int(number) for number in match.groups()))
