@@ -232,3 +232,26 @@ def test_every_probe_keeps_the_contract(demo: DemoStack, customer: Machine) -> N
                 check(probe)
     finally:
         demo.start()
+
+
+@pytest.mark.parametrize(
+    ("place", "families"),
+    [
+        (
+            "host",
+            {"files", "keys", "program", "recipients", "server", "grant", "site", "nginx", "repository"},
+        ),
+        ("drill_host", {"files", "keys", "program", "identities", "sandbox", "repository"}),
+        ("operator", {"files", "keys", "repository"}),
+    ],
+)
+def test_each_place_is_looked_at_for_what_it_does(customer: Machine, place: str, families: set[str]) -> None:
+    text = customer.config.read_text().replace('place = "all"', f'place = "{place}"')
+    if place != "host":
+        tables = text.split("\n\n")
+        text = "\n\n".join(table for table in tables if not {"[database]", "[backup]"} & set(table.splitlines()))
+    customer.config.write_text(text)
+    ids = [probe.id for probe in probes(load_settings(customer.config))]
+    assert {probe_id.partition(".")[0] for probe_id in ids} == families
+    assert ("keys.no_identity" in ids) == (place == "host")
+    assert len(ids) == len(set(ids))
