@@ -132,7 +132,7 @@ class TarStream:
 
     def _end_file(self, file: _Open) -> None:
         now, before = os.fstat(file.found.descriptor), file.found.stat
-        if file.short or (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        if (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
             self.changed += 1
         self.close()
         self._note(replace(file.entry, sha256=file.hash.hexdigest()))

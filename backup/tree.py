@@ -4,6 +4,7 @@ Each step goes from an open directory to a name in it, so that nobody who may wr
 it by swapping a directory for a link.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -17,6 +18,8 @@ from opsctl.core.errors import OpsError
 from opsctl.stack.rooted import below, resolve
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# What stands there now is no longer what was there a moment ago: nothing, a file, a link.
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # NONBLOCK: a FIFO swapped in must not hang us
 
 
@@ -85,10 +88,10 @@ class Walk:
             return None
         try:
             return self._look(levels, level, name or ".", path)
-        except FileNotFoundError:
-            self.vanished += 1
-            return None
         except OSError as error:
+            if error.errno in _GONE:
+                self.vanished += 1
+                return None
             raise OpsError(
                 f"{path} cannot be read: {error.strerror}",
                 where=str(below(self._root, path)),

@@ -1,4 +1,4 @@
-"""Stores that fail on purpose, and what tests do to running backups."""
+"""Stores that fail on purpose, and what tests do to backups while they run."""
 
 import os
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from datetime import datetime
 from io import BufferedIOBase, BytesIO
 from pathlib import Path
 
+from opsctl.core.progress import Silent
 from opsctl.core.store import Stored
 from opsctl.core.store.directory import DirectoryStore, DirectoryUpload
 
@@ -62,6 +63,19 @@ class HookedStore(DirectoryStore):
             data = bytearray(stream.read())
         data[-1] ^= 1
         return BytesIO(bytes(data))
+
+
+class During(Silent):
+    """Progress that does something once, while mariadb-backup has begun and cannot end before it is done."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self._act: Callable[[], object] | None = act
+
+    def advance(self, count: int) -> None:
+        """Called where the stream passes: the program waits for us in front of a full pipe."""
+        act, self._act = self._act, None
+        if act is not None:
+            act()
 
 
 def children_named(name: str) -> list[int]:

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 from backup.binlog.ship import ship
@@ -12,6 +13,7 @@ from backup.context import Host
 from backup.manifest import Manifest
 from backup.run import run_backup
 from opsctl.stack.settings import SiteSection
+from tests.integration.backup.faulty import During
 from tests.support.host import SIGNER, identity_file, keys_identity_file, make_host
 from tests.support.mariadb import Server
 
@@ -71,7 +73,9 @@ def test_the_commands_of_the_readme_restore_database_binary_logs_and_files(direc
     site.mkdir(parents=True)
     (site / "index.php").write_text("<?php echo 1;")
     (site / "wp-config.php").write_text("<?php $password = 1;")
-    host = make_host(directory, server, sites=[SiteSection(name="blog", kind="wordpress", paths=(Path("/srv/blog"),))])
+    during = During(lambda: server.sql("INSERT INTO shop.t VALUES (10, 'during the backup, before its position')"))
+    sites = [SiteSection(name="blog", kind="wordpress", paths=(Path("/srv/blog"),))]
+    host = make_host(directory, server, sites=sites)
     server.sql(
         "CREATE DATABASE shop",
         "CREATE TABLE shop.t (i INT PRIMARY KEY, v TEXT) ENGINE=InnoDB",
@@ -80,7 +84,7 @@ def test_the_commands_of_the_readme_restore_database_binary_logs_and_files(direc
         *(f"INSERT INTO shop.{name} VALUES (1, 'before'), (2, 'é')" for name in ("t", "aria", "myisam")),
     )
     ship(host)
-    manifest = run_backup(host)
+    manifest = run_backup(replace(host, progress=during))
     server.sql("INSERT INTO shop.t VALUES (3, 'after the backup')", "UPDATE shop.myisam SET v = 'changed'")
     ship(host)
     server.sql("ALTER TABLE shop.aria ADD COLUMN more INT DEFAULT 7", "DELETE FROM shop.t WHERE i = 1")

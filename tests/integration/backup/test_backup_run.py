@@ -14,7 +14,7 @@ from opsctl.core.clock import utcnow
 from opsctl.core.mariadb.gtid import BinlogState
 from opsctl.core.result import Outcome
 from opsctl.stack.settings import SiteSection
-from tests.integration.backup.faulty import HookedStore
+from tests.integration.backup.faulty import During, HookedStore
 from tests.integration.backup.opened import extract, open_plain
 from tests.support.host import make_host
 from tests.support.mariadb import Server, running_server
@@ -169,21 +169,26 @@ def test_the_inventory_names_every_table_view_and_sequence_whatever_its_name_and
     assert {"mysql", "sys"} <= {table.database for table in manifest.database.tables}
 
 
-def test_the_gtid_state_has_domains_last_written_by_other_servers(directory: Path, server: Server) -> None:
-    server.sql(
-        "CREATE DATABASE shop",
-        "CREATE TABLE shop.t (i INT PRIMARY KEY)",
-        "SET SESSION gtid_domain_id = 5, SESSION server_id = 99",
-        "INSERT INTO shop.t VALUES (1)",
-        "INSERT INTO shop.t VALUES (2)",
-        "SET SESSION gtid_domain_id = 0, SESSION server_id = 7",
-        "INSERT INTO shop.t VALUES (3)",
-    )
-    manifest = run_backup(make_host(directory, server))
-    state = BinlogState.parse(manifest.database.gtid_state)
-    assert state == BinlogState.parse(server.value("SELECT @@GLOBAL.gtid_binlog_state"))
-    assert "5-99-2" in [str(gtid) for gtid in state]
-    assert "5-99-2" not in manifest.database.gtid_position, "the tool's own GTID would do by now"
+def test_the_gtid_state_has_what_was_written_during_the_backup_and_domains_of_other_servers(
+    directory: Path, server: Server
+) -> None:
+    def write_as_another_server() -> None:
+        server.sql(
+            "SET SESSION gtid_domain_id = 5, SESSION server_id = 99",
+            "INSERT INTO shop.t VALUES (1)",
+            "SET SESSION gtid_domain_id = 0, SESSION server_id = 98",
+            "INSERT INTO shop.t VALUES (2)",
+            "SET SESSION server_id = 7",
+            "INSERT INTO shop.t VALUES (3)",
+        )
+
+    server.sql("CREATE DATABASE shop", "CREATE TABLE shop.t (i INT PRIMARY KEY)")
+    host = make_host(directory, server, progress=During(write_as_another_server))
+    database = run_backup(host).database
+    assert database.gtid_state == server.value("SELECT @@GLOBAL.gtid_binlog_state")
+    written = {(gtid.domain, gtid.server_id) for gtid in BinlogState.parse(database.gtid_state)}
+    assert {(0, 7), (0, 98), (5, 99)} <= written
+    assert "5-99-" not in database.gtid_position, "the tool's own GTID would do by now"
 
 
 def test_a_server_without_a_binary_log_is_backed_up_without_a_position(directory: Path) -> None:

@@ -64,12 +64,13 @@ def test_a_stream_cut_at_any_byte_inside_a_file_is_no_whole_stream() -> None:
     "stream",
     [
         b"not an mbstream at all",
+        whole("db/a.ibd").replace(b"XBSTCK01", b"XBSTCK02"),
         chunk(b"Z", "db/a.ibd"),
         b"XBSTCK01" + b"\0P" + b"\xff\xff\xff\xff",
         chunk(b"R", "db/a.ibd", b"\xff\xff\xff\xff"),
         payload("xtrabackup_info", bytes((1 << 20) + 1)),
     ],
-    ids=["text", "unknown type", "endless path", "endless new name", "too large to keep"],
+    ids=["text", "another magic", "unknown type", "endless path", "endless new name", "too large to keep"],
 )
 def test_what_is_no_mbstream_is_refused(stream: bytes) -> None:
     with pytest.raises(StreamError):
