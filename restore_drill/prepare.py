@@ -4,9 +4,10 @@ Its options are ours and the restored keys the only ones in sight: the restored 
 insists on reading, is read for the geometry of InnoDB's files and then replaced.
 """
 
+import contextlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -14,10 +15,10 @@ from pathlib import Path
 from backup.manifest import Database
 from opsctl.core.errors import AuthError, IntegrityError, OpsError
 from opsctl.core.process import Command, CommandFailedError, command, run
-from opsctl.core.sandbox import Mount, give_to_sandbox, sandboxed
+from opsctl.core.sandbox import Mount, give_to_sandbox, sandbox_owner, sandboxed
 from restore_drill.hostile import new_file, read_small
 from restore_drill.options import PLAIN, PLUGIN_DIR, Geometry, encryption_words, option_file, parse_geometry
-from restore_drill.scratch import DATA, KEYS
+from restore_drill.scratch import KEYS
 
 OPTIONS = "backup-my.cnf"
 COMPLETED = "completed OK!"
@@ -29,7 +30,8 @@ _UNDECRYPTABLE = ("encryption key", "Log scan aborted", "FILE_CHECKPOINT", "decr
 
 # From MariaDB 11.1 the tool writes mariadb_backup_*.
 _PREFIXES = ("xtrabackup", "mariadb_backup")
-_INCREMENT = Path("/restored/increment")
+_CHAIN = Path("/restored/chain")
+_FULL = "data"
 _VERSION = re.compile(r"(\d+)\.(\d+)\.\d+")
 
 
@@ -80,24 +82,43 @@ def prepare(
         words = [f"--plugin-dir={PLUGIN_DIR}", *geometry.words(), *encryption_words(database, geometry, KEYS)]
         file.write(option_file("mysqld", words).encode())
     give_to_sandbox(data)
-    mounts = [Mount(data, DATA, writable=True), Mount(keys, KEYS)]
-    _apply(prepare_command(memory_mb), mounts, timeout_s, encrypted=database.encrypted)
-    for directory in incrementals:
-        increment = Mount(directory, _INCREMENT, writable=True)
-        _apply(prepare_command(memory_mb, _INCREMENT), [*mounts, increment], timeout_s, encrypted=database.encrypted)
+    with _gathered(data, incrementals) as chain:
+        mounts = (Mount(chain, _CHAIN, writable=True), Mount(keys, KEYS))
+        for step in range(len(incrementals) + 1):
+            cmd = prepare_command(memory_mb, step)
+            _apply(cmd, mounts, timeout_s, encrypted=database.encrypted)
     return _prepared(data, last, database, geometry)
 
 
-def prepare_command(memory_mb: int, increment: Path | None = None) -> Command:
-    """Build the words of one step, with paths as the sandbox shows them."""
+def prepare_command(memory_mb: int, step: int = 0) -> Command:
+    """Build the words of one step, with paths as the sandbox shows them: 0 prepares the full backup, 1 applies the
+    first incremental one, and so on."""
     return command(
         "mariadb-backup",
-        f"--defaults-file={DATA / OPTIONS}",
+        f"--defaults-file={_CHAIN / _FULL / OPTIONS}",
         "--prepare",
-        f"--target-dir={DATA}",
+        f"--target-dir={_CHAIN / _FULL}",
         f"--use-memory={memory_mb}M",
-        *((f"--incremental-dir={increment}",) if increment is not None else ()),
+        *((f"--incremental-dir={_CHAIN / str(step)}",) if step else ()),
     )
+
+
+@contextlib.contextmanager
+def _gathered(data: Path, incrementals: Sequence[Path]) -> Iterator[Path]:
+    """Put all directories below one while the block runs: the tool renames files from one to the other, which the
+    kernel refuses between two mounts."""
+    chain = data.parent / "chain"
+    chain.mkdir(mode=0o700)
+    os.chown(chain, *sandbox_owner())
+    places = {data: chain / _FULL} | {path: chain / str(step) for step, path in enumerate(incrementals, start=1)}
+    for path, place in places.items():
+        path.rename(place)
+    try:
+        yield chain
+    finally:
+        for path, place in places.items():
+            place.rename(path)
+        chain.rmdir()
 
 
 def read_checkpoints(directory: Path) -> Checkpoints:
