@@ -4,14 +4,12 @@ to type."""
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from backup.catalog import Catalog
 from opsctl.core.errors import ExitCode
 from opsctl.core.probe import Probe
 from opsctl.core.result import Outcome, Result
 from opsctl.core.runner import LocalRunner, Runner
 from opsctl.core.settings import Loaded
-from opsctl.core.signing import Verifier
-from opsctl.core.store.directory import DirectoryStore
+from opsctl.overview import wire
 from opsctl.overview.probes.files import password_probes, settings_probes, stack_probes
 from opsctl.overview.probes.grants import grant_probes
 from opsctl.overview.probes.keys import identity_probes, no_identity_probe, recipient_probes, signing_probes
@@ -42,9 +40,8 @@ def _all(loaded: Loaded[Settings], *, makes: bool, drills: bool) -> Iterator[Pro
     if drills:
         yield from program_probes(ON_DRILL_HOST)
         yield from _of_drill_host(settings)
-    verifier = Verifier(settings.trust.allowed_signers)
-    for repository in settings.repositories:
-        yield from repository_probes(repository, settings.stack.name, verifier, writes=makes)
+    for place in wire.places(settings):
+        yield from repository_probes(place.name, place.catalog, writes=makes)
 
 
 def _of_host(settings: Settings, directory: Path) -> Iterator[Probe]:
@@ -64,12 +61,7 @@ def _of_host(settings: Settings, directory: Path) -> Iterator[Probe]:
 def _of_drill_host(settings: Settings) -> Iterator[Probe]:
     drill = settings.require_drill()
     yield from identity_probes(drill.identity_files, drill.keys_identity_files)
-    yield from sandbox_probes(drill.scratch_dir, _catalog(settings) if settings.repositories else None)
-
-
-def _catalog(settings: Settings) -> Catalog:
-    store = DirectoryStore(settings.require_repository().path)
-    return Catalog(store, settings.stack.name, Verifier(settings.trust.allowed_signers))
+    yield from sandbox_probes(drill.scratch_dir, wire.catalog(settings) if settings.repositories else None)
 
 
 def examine(

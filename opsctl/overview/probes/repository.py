@@ -1,4 +1,4 @@
-"""Probes of the local repository: writable, with room, and its backups readable by the machine's own trust."""
+"""Probes of repositories: they answer, the newest backup in each is signed by somebody trusted, and there is room."""
 
 import os
 import shutil
@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from backup.catalog import Catalog
-from backup.settings import RepositorySection
+from opsctl.core.errors import IntegrityError, UnreachableError
 from opsctl.core.runner import Runner
-from opsctl.core.signing import Verifier
+from opsctl.core.store import DeniedError
 from opsctl.core.store.directory import DirectoryStore
 from opsctl.overview.probes.look import Look, Seen, bad, good
 
@@ -16,28 +16,45 @@ SMALLEST_BYTES = 1 << 30
 _GB = 1_000_000_000
 
 
-def repository_probes(repository: RepositorySection, stack: str, verifier: Verifier, *, writes: bool) -> list[Look]:
+def repository_probes(name: str, catalog: Catalog, *, writes: bool) -> list[Look]:
     """All of them; a drill host, which only reads, needs no room (`writes` is false)."""
-    catalog = Catalog(DirectoryStore(repository.path), stack, verifier)
-    prefix = f"repository.{repository.name.replace('-', '_')}"
+    prefix = f"repository.{name.replace('-', '_')}"
     probes = [
         Look(
-            f"{prefix}.writable",
-            f"the repository '{repository.name}' is writable",
-            "a directory that this user may write to",
-            partial(_writable, repository.path),
+            f"{prefix}.readable",
+            f"the repository '{name}' can be read",
+            "it answers, and the newest backup in it is signed by somebody trusted",
+            partial(_readable, catalog),
+            failing=(UnreachableError, DeniedError, IntegrityError),
         )
     ]
-    if writes:
+    if isinstance(catalog.store, DirectoryStore):
+        path = catalog.store.directory
         probes.append(
             Look(
-                f"{prefix}.space",
-                f"the repository '{repository.name}' has room",
-                "room for two backups like the newest, and for 1 GB at least",
-                partial(_space, repository.path, catalog),
+                f"{prefix}.writable",
+                f"the repository '{name}' is writable",
+                "a directory that this user may write to",
+                partial(_writable, path),
             )
         )
+        if writes:
+            probes.append(
+                Look(
+                    f"{prefix}.space",
+                    f"the repository '{name}' has room",
+                    "room for two backups like the newest, and for 1 GB at least",
+                    partial(_space, path, catalog),
+                )
+            )
     return probes
+
+
+def _readable(catalog: Catalog, host: Runner) -> Seen:
+    ids = catalog.backup_ids()
+    if not ids:
+        return good("no backup yet")
+    return good(f"{len(ids)} backups, the newest {catalog.manifest(ids[-1]).id}")
 
 
 def _writable(path: Path, host: Runner) -> Seen:

@@ -255,3 +255,13 @@ def test_each_place_is_looked_at_for_what_it_does(customer: Machine, place: str,
     assert {probe_id.partition(".")[0] for probe_id in ids} == families
     assert ("keys.no_identity" in ids) == (place == "host")
     assert len(ids) == len(set(ids))
+
+
+def test_a_repository_whose_newest_backup_nobody_trusted_signed_fails(demo: DemoStack, customer: Machine) -> None:
+    assert result_of(customer, "repository.local.readable").found == "no backup yet"
+    assert customer.opsctl("backup", "run")[0] == 0
+    assert result_of(customer, "repository.local.readable").passed
+    manifest = next((customer.directory / "repository").rglob("manifest.json"))
+    manifest.chmod(0o640)
+    manifest.write_text(manifest.read_text().replace('"host":"', '"host":"x'))
+    fails(customer, "repository.local.readable", "is not what was signed")
