@@ -12,7 +12,17 @@ DEFINER = "opsctl_vault"
 HOST = "localhost"
 
 _READABLE = (
-    *("audit", "audit_log", "chats", "participants", "imports", "import_results", "unparsed_lines", "messages"),
+    *(
+        "audit",
+        "audit_log",
+        "audit_archive",
+        "chats",
+        "participants",
+        "imports",
+        "import_results",
+        "unparsed_lines",
+        "messages",
+    ),
     *("import_messages", "media", "attachments", "transcripts", "extractions", "redactions"),
 )
 _IMPORTED = (

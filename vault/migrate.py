@@ -94,6 +94,14 @@ def migrate(vault: Vault) -> Migrated:
     return Migrated(tuple(before), tuple(m.version for m in todo), known[-1].version)
 
 
+def reapply(connection: Connection, *, versions: tuple[int, ...]) -> None:
+    """Run files again that make what is not there: every statement of them may run twice."""
+    for migration in migrations():
+        if migration.version in versions:
+            for statement in migration.statements():
+                _execute(connection, statement)
+
+
 def _lock(connection: Connection, vault: Vault) -> None:
     if rows(connection, "SELECT GET_LOCK(%s, 0)", f"{_LOCK}-{vault.database}") != ((1,),):
         raise OpsError("another run migrates the vault", where=vault.database, exit_code=ExitCode.LOCKED)

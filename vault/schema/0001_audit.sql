@@ -31,6 +31,17 @@ CREATE TABLE IF NOT EXISTS audit_log (
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
 //
 
+-- Logs that ended because an older copy of the vault was restored (vault/verify/renew.py): rows as they were.
+CREATE TABLE IF NOT EXISTS audit_archive (
+  log_id BINARY(16) NOT NULL,
+  seq BIGINT UNSIGNED NOT NULL,
+  prev_hash BINARY(32) NOT NULL,
+  row_hash BINARY(32) NOT NULL,
+  payload LONGBLOB NOT NULL,
+  PRIMARY KEY (log_id, seq)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
+//
+
 INSERT IGNORE INTO audit_log (id, log_id) VALUES (1, RANDOM_BYTES(16))
 //
 

@@ -48,3 +48,11 @@ SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'the id of the audit log does not cha
 CREATE OR REPLACE DEFINER=opsctl_vault@localhost TRIGGER audit_log_delete BEFORE DELETE ON audit_log FOR EACH ROW
 SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'the id of the audit log does not change'
 //
+
+CREATE OR REPLACE DEFINER=opsctl_vault@localhost TRIGGER audit_archive_update BEFORE UPDATE ON audit_archive FOR EACH ROW
+SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'the audit log is append-only'
+//
+
+CREATE OR REPLACE DEFINER=opsctl_vault@localhost TRIGGER audit_archive_delete BEFORE DELETE ON audit_archive FOR EACH ROW
+SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'the audit log is append-only'
+//
