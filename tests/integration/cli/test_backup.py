@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from opsctl.core.locks import lock
 from opsctl.overview.demo.stack import DemoStack
 from tests.integration.cli.conftest import Machine
 
@@ -128,3 +129,14 @@ def test_a_point_in_time_without_a_zone_is_refused(backed_up: Machine) -> None:
     code, _, err = backed_up.opsctl("restore", "--at", "2026-05-01T02:30:00", "--to", str(backed_up.directory / "x"))
     assert code == 2
     assert "names no time zone" in err
+
+
+def test_two_runs_at_once_are_kept_apart(backed_up: Machine) -> None:
+    with lock(backed_up.directory / "locks", "backup-demo", doing="holding it for a test"):
+        code, _, err = backed_up.opsctl("backup", "run")
+        assert code == 11
+        assert "holding it for a test" in err
+        assert "--lock-wait" in err
+        code, document = backed_up.json("backup", "run", "--lock-wait", "0.5")
+        assert (code, document["kind"], document["exit_code"]) == (11, "error", 11)
+    assert backed_up.opsctl("backup", "run", "--quiet")[0] == 0
