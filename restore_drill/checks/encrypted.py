@@ -93,7 +93,7 @@ def _is_wrong(restored: Restored, key_id: int, spaces: list[Tablespace]) -> bool
         return True
     if any(space.opens_with(key) for space in spaces):
         return False
-    return any(not space.is_blank and _is_whole(restored.paths.data, space) for space in spaces)
+    return any(not space.is_blank and _is_whole(space) for space in spaces)
 
 
 def _page_size(restored: Restored) -> int:
@@ -112,9 +112,9 @@ def _can_read(server: ScratchServer, table: tuple[str, str] | None) -> bool:
     return True
 
 
-def _is_whole(data: Path, space: Tablespace) -> bool:
+def _is_whole(space: Tablespace) -> bool:
     """Whether a tablespace's root page is what the server once wrote: its checksum is taken after encryption."""
     place = Path("/restored/table.ibd")
     cmd = command("innochecksum", "--page=3", place)
-    mounts = (Mount(data / f"{space.path}.ibd", place),)
+    mounts = (Mount(space.file, place),)
     return run(sandboxed(cmd, mounts), timeout_s=_CHECKSUM_TIMEOUT_S, check=False).ok

@@ -1,17 +1,20 @@
 """What checks need of the restore; each raises CouldNotRunError when an earlier step left it undone."""
 
 from opsctl.core.errors import OpsError
-from restore_drill.restored import CouldNotRunError, Restored, needed
+from restore_drill.checks.tally import SEE_OTHERS, one_line
+from restore_drill.restored import CouldNotRunError, Restored
 from restore_drill.scratch import ScratchServer
 
 
 def need_server(restored: Restored) -> ScratchServer:
     """The scratch server, and it answers."""
-    server = needed(restored.server)
+    if restored.server is None or restored.server.value is None:
+        raise CouldNotRunError("the scratch server does not run", hint=SEE_OTHERS)
+    server = restored.server.value
     try:
         server.query("SELECT 1")
     except OpsError as error:
-        raise CouldNotRunError(f"the scratch server does not answer any more: {error.message}") from error
+        raise CouldNotRunError(f"the scratch server does not answer any more: {one_line(error)}") from error
     return server
 
 

@@ -29,9 +29,10 @@ _LINE = re.compile(rb"\s*(\d+);([0-9a-fA-F]{32}|[0-9a-fA-F]{48}|[0-9a-fA-F]{64})
 
 @dataclass(frozen=True)
 class Tablespace:
-    """An encrypted tablespace: its path in the datadir without `.ibd`, its key's id, the IV of its own key, its number,
-    the offset (bytes) from which pages are encrypted, and its root page."""
+    """An encrypted tablespace: its file, its table's path in the datadir, its key's id, the IV of its own key, its
+    number, the offset (bytes) from which pages are encrypted, and its root page."""
 
+    file: Path
     path: str
     key_id: int
     iv: bytes
@@ -57,8 +58,11 @@ class Tablespace:
 
 
 def tablespaces(data: Path, page_size: int) -> Iterator[Tablespace]:
-    """The encrypted tablespaces of a datadir, of tables in files of their own. `page_size` is in bytes."""
-    for file in sorted(data.glob("*/*.ibd")):
+    """The encrypted tablespaces of a datadir, of tables in files of their own. `page_size` is in bytes.
+
+    Before prepare, those that were made or rebuilt during the backup end in `.new`.
+    """
+    for file in sorted((*data.glob("*/*.ibd"), *data.glob("*/*.new"))):
         if file.is_symlink() or file.parent.is_symlink():
             continue
         with file.open("rb") as pages:
@@ -73,6 +77,7 @@ def tablespaces(data: Path, page_size: int) -> Iterator[Tablespace]:
         if scheme == _CRYPT_SCHEME and version > 0:
             number, flags = struct.unpack_from(">I", first, 34)[0], struct.unpack_from(">I", first, _FLAGS)[0]
             yield Tablespace(
+                file=file,
                 path=str(file.relative_to(data).with_suffix("")),
                 key_id=key_id,
                 iv=first[start + 8 : start + 8 + length],

@@ -5,7 +5,7 @@ PHP evaluates the configuration in the sandbox; then its user and password, as w
 
 from backup.manifest import Site
 from opsctl.core.errors import OpsError
-from opsctl.core.result import Result
+from opsctl.core.result import Outcome, Result
 from restore_drill.checks.needs import need_files, need_server, restored_secret
 from restore_drill.checks.tally import Tally
 from restore_drill.checks.view import resolve
@@ -13,6 +13,7 @@ from restore_drill.checks.wordpress import ConfigError, NoCodeError, WpSettings,
 from restore_drill.checks.wp_login import Login, log_in
 from restore_drill.restored import CouldNotRunError, Restored
 
+COHERENCE = "coherence"
 _STEPS = {
     "login": "its user and password do not log in to the restored server",
     "database": "its database is not on the restored server, or its user may not use it",
@@ -62,19 +63,30 @@ def judge_site(restored: Restored, site: Site, tally: Tally) -> str | None:
     except OpsError as error:
         tally.unjudged.append(f"{site.name}: {error}")
     else:
-        return _judge_login(site, settings, login, tally)
+        return _judge_login(restored, site, settings, login, tally)
     return None
 
 
-def _judge_login(site: Site, settings: WpSettings, login: Login, tally: Tally) -> str | None:
+def _judge_login(restored: Restored, site: Site, settings: WpSettings, login: Login, tally: Tally) -> str | None:
     if login.step == "done":
         return login.siteurl
+    if _lacks_tables(restored, login):
+        tally.unjudged.append(f"{site.name}: the restored database lacks tables, so the login could not be judged")
+        return None
     tally.problem(
         f"{site.name}: {_STEPS.get(login.step, login.step)} ({login.error})",
         hint=f"DB_USER {settings.db_user!r}, DB_NAME {settings.db_name!r}, DB_HOST {settings.db_host!r}, prefix "
         f"{settings.table_prefix!r}: compare {site.config or 'wp-config.php'} with the host's",
     )
     return None
+
+
+def _lacks_tables(restored: Restored, login: Login) -> bool:
+    """Whether check 3 found the database wanting in what the login did not find, or in the accounts themselves."""
+    coherence = restored.results.get(COHERENCE)
+    if coherence is None or coherence.outcome is not Outcome.FAILED:
+        return False
+    return login.step != "login" or "mysql." in coherence.found
 
 
 def _others(settings: WpSettings) -> str:
