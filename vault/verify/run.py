@@ -7,7 +7,7 @@ from functools import partial
 from opsctl.core import chain
 from opsctl.core.chain import Break
 from opsctl.core.checkpoint import Checkpoint, origin_of
-from opsctl.core.errors import ExitCode, IntegrityError, OpsError
+from opsctl.core.errors import ExitCode, IntegrityError, OpsError, SettingsError
 from opsctl.core.machine import TrustSection
 from opsctl.core.mariadb.connect import Connection
 from opsctl.core.merkle import Tree

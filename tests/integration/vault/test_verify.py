@@ -1,5 +1,6 @@
 """The verdict on real logs: whole, pinned, cut, rewritten, restored; read at once or only what is new."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
