@@ -1,9 +1,10 @@
 """Settings of backups: recipients, repositories, limits."""
 
+import base64
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Discriminator, Field, StringConstraints, Tag, field_validator
 
 from opsctl.core.section import Section
 from opsctl.stack.settings import Slug
@@ -14,13 +15,99 @@ _NOBODY = f"age1{'putyourownrecipienthere':x<58}"
 Recipient = Annotated[str, StringConstraints(pattern=r"^(age1[0-9a-z]{58}|ssh-(ed25519|rsa) \S+.*)$")]
 
 
+HostKey = Annotated[
+    str, StringConstraints(pattern=r"^(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa) [A-Za-z0-9+/]{40,}=*( .*)?$")
+]
+
+
 class RepositorySection(Section):
     """Where archives live. The first repository is a directory on the host itself."""
 
     name: Slug = Field(description="Name of the repository, for commands and reports.", examples=["local"])
-    kind: Literal["directory"] = Field("directory", description="How it is reached.")
+
+
+class DirectoryRepository(RepositorySection):
+    """A directory of this machine."""
+
+    kind: Literal["directory"] = Field("directory", description="How it is reached: directory, sftp or s3.")
     path: Path = Field(description="The directory.", examples=["/var/backups/opsctl"])
     off_host: bool = Field(False, description="Whether it survives the loss of the host (another disk does not count).")
+
+
+class SftpRepository(RepositorySection):
+    """A directory on a server with OpenSSH."""
+
+    name: Slug = Field(description="Name of the repository, for commands and reports.", examples=["offsite"])
+    kind: Literal["sftp"] = Field(description="How it is reached: directory, sftp or s3.")
+    host: str = Field(description="The server.", examples=["backup.example.net"], min_length=1)
+    port: int = Field(22, description="Its SSH port.", ge=1, le=65535)
+    user: str = Field(description="The account there.", examples=["acme"], min_length=1)
+    key_file: Path = Field(
+        description="The account's private key, without passphrase (mode 0600).", examples=["/etc/opsctl/offsite_key"]
+    )
+    host_keys: tuple[HostKey, ...] = Field(
+        description="The server's public keys; no other is believed. Ask its operator, or: ssh-keyscan HOST",
+        examples=[["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPutTheServersOwnPublicKeyHereYourselfPlease"]],
+        min_length=1,
+    )
+    path: str = Field(description="The directory, which has to be there.", examples=["/backups"], min_length=1)
+    timeout_s: float = Field(30, description="Seconds that the server may take to answer.", gt=0)
+    off_host: bool = Field(True, description="Whether it survives the loss of the host.")
+
+    @field_validator("host_keys")
+    @classmethod
+    def _are_whole(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
+        for kind, text in (key.split()[:2] for key in keys):
+            try:
+                key = base64.b64decode(text, validate=True)
+            except ValueError:
+                key = b""
+            if not key.startswith(len(kind).to_bytes(4) + kind.encode()):
+                raise ValueError(f"a host key is no whole {kind} key")
+        return keys
+
+
+class S3Repository(RepositorySection):
+    """A bucket of an S3 service."""
+
+    name: Slug = Field(description="Name of the repository, for commands and reports.", examples=["immutable"])
+    kind: Literal["s3"] = Field(description="How it is reached: directory, sftp or s3.")
+    bucket: str = Field(description="The bucket, which has to be there.", examples=["acme-backups"], min_length=3)
+    prefix: str = Field("", description="A folder in it that holds the repository.", pattern=r"^([^/]+(/[^/]+)*)?$")
+    endpoint: str | None = Field(
+        None,
+        description="Address of the service, when it is not Amazon's.",
+        examples=["https://s3.example.net"],
+        pattern=r"^https?://[^/@]+$",
+    )
+    region: str = Field("us-east-1", description="Region that requests are signed for.", min_length=1)
+    path_style: bool = Field(False, description="Whether the bucket stands in the path of an address, not its host.")
+    credentials_file: Path = Field(
+        description="File (mode 0600) with aws_access_key_id and aws_secret_access_key under [default].",
+        examples=["/etc/opsctl/immutable.credentials"],
+    )
+    lock_days: int | None = Field(
+        None, description="Days for which Object Lock keeps what is published from everybody.", ge=1, examples=[30]
+    )
+    lock_mode: Literal["compliance", "governance"] = Field(
+        "compliance", description="Whether accounts with a special right may lift the lock (governance) or nobody."
+    )
+    timeout_s: float = Field(30, description="Seconds that the service may take to answer.", gt=0)
+    off_host: bool = Field(True, description="Whether it survives the loss of the host.")
+
+
+def _kind_of(given: object) -> object:
+    return given.get("kind", "directory") if isinstance(given, dict) else getattr(given, "kind", None)
+
+
+Repository = Annotated[
+    Annotated[DirectoryRepository, Tag("directory")]
+    | Annotated[SftpRepository, Tag("sftp")]
+    | Annotated[S3Repository, Tag("s3")],
+    Discriminator(
+        _kind_of, custom_error_type="repository_kind", custom_error_message="kind is none of: directory, sftp, s3"
+    ),
+]
 
 
 class BackupSection(Section):

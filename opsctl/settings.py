@@ -6,7 +6,7 @@ from typing import TypeVar
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from backup.settings import BackupSection, BinlogSection, ObjectivesSection, RepositorySection
+from backup.settings import BackupSection, BinlogSection, DirectoryRepository, ObjectivesSection, Repository
 from opsctl.core.errors import SettingsError
 from opsctl.core.machine import MachineSection, TrustSection
 from opsctl.core.section import Section
@@ -34,9 +34,7 @@ class Settings(FileSettings):
     stack: StackSection
     machine: MachineSection = MachineSection()
     trust: TrustSection
-    repositories: tuple[RepositorySection, ...] = Field(
-        (), description="Where archives live, the local repository first."
-    )
+    repositories: tuple[Repository, ...] = Field((), description="Where archives live, the local repository first.")
     objectives: ObjectivesSection = ObjectivesSection()
     database: DatabaseSection | None = None
     sites: tuple[SiteSection, ...] = Field((), description="The sites of the stack, one table each.")
@@ -57,7 +55,7 @@ class Settings(FileSettings):
         """The section of drills. Raises SettingsError when there is none."""
         return _require(self.drill, "drill", "the drill host, which holds the identities")
 
-    def require_repository(self, name: str | None = None) -> RepositorySection:
+    def require_repository(self, name: str | None = None) -> Repository:
         """The repository of that name, by default the first. Raises SettingsError when there is none."""
         if not self.repositories:
             raise SettingsError(
@@ -93,5 +91,5 @@ def example_file() -> str:
         name: example(section)
         for name, section in (("stack", StackSection), ("trust", TrustSection), ("backup", BackupSection))
     }
-    lists = {"repositories": [example(RepositorySection)]}
+    lists = {"repositories": [example(DirectoryRepository)]}
     return render(Settings, {**values, **lists, "database": {}}, heading=HEADING)

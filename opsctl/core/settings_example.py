@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
-from opsctl.core.settings_mistakes import is_list, section_model
+from opsctl.core.settings_mistakes import is_list, of_kind, section_model, section_models
 
 WIDTH = 100
 
@@ -32,8 +32,8 @@ def render(model: type[BaseModel], values: Mapping[str, Any], *, heading: Sequen
         intro = _comment(field.description or inspect.cleandoc(section.__doc__ or ""))
         given = values.get(name)
         if is_list(field):
-            tables = [_table(f"[[{name}]]", section, table) for table in given or ()]
-            parts.append("\n".join([intro, *(tables or [_out(_table(f"[[{name}]]", section, example(section)))])]))
+            tables = "\n\n".join(_tables(name, section_models(field), given or ()))
+            parts.append(f"{intro}\n{tables}")
         elif given is not None:
             parts.append(f"{intro}\n{_table(f'[{name}]', section, given)}")
         else:
@@ -53,6 +53,16 @@ def _example_of(field: FieldInfo) -> Any:
     if get_origin(field.annotation) is Literal:
         return get_args(field.annotation)[0]
     raise LookupError(f"a required setting has no example: {field.description}")
+
+
+def _tables(name: str, kinds: Sequence[type[BaseModel]], given: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The tables of a list; after them, as comments, one of each kind that it has none of."""
+    header, used, tables = f"[[{name}]]", [], []
+    for table in given:
+        used.append(of_kind(kinds, table.get("kind")) or kinds[0])
+        tables.append(_table(header, used[-1], table))
+    unused = [kind for kind in kinds if kind not in used] if len(kinds) > 1 or not given else []
+    return [*tables, *(_out(_table(header, kind, example(kind))) for kind in unused)]
 
 
 def _table(header: str, section: type[BaseModel], given: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import difflib
 import types
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -41,8 +41,22 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def section_model(field: FieldInfo) -> type[BaseModel] | None:
-    """The section that a field holds: itself, or None of it, or a list of it."""
-    return _model_in(field.annotation)
+    """The section that a field holds: itself, or None of it, or a list of it; of several kinds, the first."""
+    return next(iter(section_models(field)), None)
+
+
+def section_models(field: FieldInfo) -> list[type[BaseModel]]:
+    """All sections that a field may hold; they tell each other apart by their key `kind`."""
+    return list(_models_in(field.annotation))
+
+
+def of_kind(models: Iterable[type[BaseModel]], kind: object) -> type[BaseModel] | None:
+    """The section of a kind."""
+    return next((model for model in models if kind in get_args(_kind_field(model))), None)
+
+
+def _kind_field(model: type[BaseModel]) -> Any:
+    return model.model_fields["kind"].annotation if "kind" in model.model_fields else None
 
 
 def is_list(field: FieldInfo) -> bool:
@@ -50,16 +64,20 @@ def is_list(field: FieldInfo) -> bool:
     return get_origin(field.annotation) is tuple
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    if get_origin(annotation) in {Union, types.UnionType, tuple}:
-        return next((found for part in get_args(annotation) if (found := _model_in(part)) is not None), None)
-    return None
+        yield annotation
+    elif get_origin(annotation) is Annotated:
+        yield from _models_in(get_args(annotation)[0])
+    elif get_origin(annotation) in {Union, types.UnionType, tuple}:
+        for part in get_args(annotation):
+            yield from _models_in(part)
 
 
 def _sentence(model: type[BaseModel], location: Location, kind: str, message: str) -> str:
     key = str(location[-1])
+    if isinstance(location[-1], int):  # a table as a whole
+        return f"{_holder(model, location)[0]}: {_plain(message)}"
     table, holder = _holder(model, location[:-1])
     if kind == "extra_forbidden":
         if not table:
@@ -89,12 +107,16 @@ def _holder(model: type[BaseModel], location: Location) -> tuple[str, type[BaseM
     """The table that a location lies in, as it is written in the file, and its model."""
     names: list[str] = []
     holder: type[BaseModel] | None = model
+    kinds: list[type[BaseModel]] = []
     for part in location:
         if isinstance(part, int):
             names[-1] += f" #{part + 1}"
+        elif (kind := of_kind(kinds, part)) is not None:
+            holder, kinds = kind, []
         elif holder is not None and part in holder.model_fields:
             names.append(part)
-            holder = section_model(holder.model_fields[part])
+            kinds = section_models(holder.model_fields[part])
+            holder = next(iter(kinds), None)
     return (f"[{'.'.join(names)}]" if names else ""), holder
 
 

@@ -4,13 +4,13 @@ from backup.catalog import Catalog
 from backup.checkpoints import publish_checkpoint
 from backup.context import Host
 from backup.layers import Drilled, Place
+from backup.stores import open_store
 from opsctl.core.ledger import SqliteLedger
 from opsctl.core.progress import Progress
 from opsctl.core.result import Outcome
 from opsctl.core.settings import Loaded
 from opsctl.core.signing import Verifier
 from opsctl.core.store import Store
-from opsctl.core.store.directory import DirectoryStore
 from opsctl.settings import Settings
 from restore_drill.context import DrillHost
 from restore_drill.report import list_drills
@@ -25,7 +25,7 @@ def ledger(settings: Settings) -> SqliteLedger:
 
 def store(settings: Settings, repository: str | None = None) -> Store:
     """The store of a repository, by default the first. Raises SettingsError."""
-    return DirectoryStore(settings.require_repository(repository).path)
+    return open_store(settings.require_repository(repository))
 
 
 def verifier(settings: Settings) -> Verifier:

@@ -103,10 +103,27 @@ class Store(Protocol):
         ...
 
 
+class LockingStore(Store, Protocol):
+    """A store that can keep objects from everybody, this machine included, until a time (UTC)."""
+
+    def locked_until(self, key: str) -> datetime | None:
+        """Until when an object cannot be deleted; None when it can. Raises MissingError."""
+        ...
+
+    def extend_lock(self, key: str, until: datetime) -> None:
+        """Lock an object until a time, or leave it when it is locked for longer. Raises MissingError, DeniedError."""
+        ...
+
+
 def check_key(key: str, where: str) -> None:
     """Raises StoreError for what is no key."""
-    if not _KEY.fullmatch(key):
+    if not is_key(key):
         raise StoreError(f"'{key}' is not a key", where=where)
+
+
+def is_key(name: str) -> bool:
+    """Whether a name is a key."""
+    return _KEY.fullmatch(name) is not None
 
 
 def put(store: Store, key: str, data: bytes) -> Stored:

@@ -51,7 +51,8 @@ class RawStream(Protocol):
 class ResumingReader(io.RawIOBase):
     """Reads an object over connections that may be lost; each new one goes on where the last one ended.
 
-    Objects never change, so the parts fit. An object that ends before its `size` in bytes raises StoreError.
+    Objects never change, so the parts fit. `first` is the first connection, if there is one already. An object that
+    ends before its `size` in bytes raises StoreError.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class ResumingReader(io.RawIOBase):
         name: str,
         where: str,
         patience: Patience,
+        first: RawStream | None = None,
     ) -> None:
         super().__init__()
         self._open_at = open_at
@@ -71,7 +73,7 @@ class ResumingReader(io.RawIOBase):
         self._name = name
         self._where = where
         self._patience = patience
-        self._stream: RawStream | None = None
+        self._stream = first
 
     def readable(self) -> bool:
         """Always."""

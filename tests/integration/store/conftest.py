@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from opsctl.core.store.s3 import S3Store
+from opsctl.core.store.s3_connection import S3Bucket
 from opsctl.core.store.sftp import SftpStore
+from tests.support.s3server import S3Server, running_s3
 from tests.support.sshd import Sshd, running_sshd
 
 
@@ -49,5 +52,25 @@ def folder(sshd: Sshd, numbers: Iterator[int]) -> tuple[Path, str]:
 def sftp_store(sshd: Sshd, folder: tuple[Path, str]) -> Iterator[SftpStore]:
     """An empty store on the server."""
     store = SftpStore(sshd.server(), folder[1], waits_s=(0, 0, 0))
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    with tempfile.TemporaryDirectory(prefix="o-", dir="/tmp") as directory, running_s3(Path(directory)) as server:
+        yield server
+
+
+@pytest.fixture
+def s3_bucket(s3_server: S3Server, numbers: Iterator[int]) -> S3Bucket:
+    """An empty bucket."""
+    return s3_server.bucket(f"bucket-{next(numbers)}")
+
+
+@pytest.fixture
+def s3_store(s3_bucket: S3Bucket) -> Iterator[S3Store]:
+    """An empty store in a bucket of its own."""
+    store = S3Store(s3_bucket, waits_s=(0, 0, 0))
     yield store
     store.close()

@@ -1,0 +1,191 @@
+"""A store that is a bucket of an S3 service, Amazon's or another's."""
+
+import io
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from io import BufferedIOBase
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from opsctl.core.store import DeniedError, ExistsError, MissingError, Stored, StoreError, check_key, is_key
+from opsctl.core.store.resilient import WAITS_S, Patience, ResumingReader
+from opsctl.core.store.s3_connection import S3Bucket, code_of, connect, explained
+from opsctl.core.store.s3_transfer import S3Stream, S3Upload
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+READ_BUFFER = 1 << 18
+_NOT_LOCKED = {"NoSuchObjectLockConfiguration", "ObjectLockConfigurationNotFoundError"}
+
+
+class S3Store:
+    """Objects are objects of a bucket, which has to be there, below a prefix.
+
+    Nothing is overwritten: every upload says `If-None-Match: *`, so the service has to know that. In a bucket with
+    versions, an object is its only version, and deleting it deletes that version: a marker would free nothing.
+    `waits_s`: the seconds between attempts to go on reading after a lost connection.
+    """
+
+    def __init__(self, bucket: S3Bucket, *, waits_s: Sequence[float] = WAITS_S) -> None:
+        self._bucket = bucket
+        self._prefix = f"{bucket.prefix}/" if bucket.prefix else ""
+        self._waits_s = waits_s
+        self._connected: S3Client | None = None
+        self._locks: bool | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def where(self) -> str:
+        """The bucket, the prefix and the service."""
+        return self._bucket.where
+
+    def create(self, key: str, *, retain_until: datetime | None = None) -> S3Upload:
+        """Begin an object, locked until a time if the bucket has Object Lock."""
+        name = self._name(key)
+        if retain_until is not None and not self._can_lock():
+            raise DeniedError(
+                "the bucket cannot lock objects", where=self.where, hint="make a bucket with Object Lock enabled"
+            )
+        if self.stat(key) is not None:
+            raise ExistsError(f"{key} exists already", where=self.where)
+        return S3Upload(self._client(), self._bucket, key=key, name=name, stat=self.stat, retain_until=retain_until)
+
+    def open(self, key: str, *, offset: int = 0) -> BufferedIOBase:
+        """Read from a byte offset; the reader goes on by itself after a lost connection."""
+        name = self._name(key)
+        first = self._stream(key, name, offset, None)
+        if first is None:
+            return io.BytesIO()
+        tag, size = first.tag, first.size
+
+        def open_at(position: int) -> S3Stream:
+            stream = self._stream(key, name, position, tag)
+            if stream is None:
+                raise StoreError(f"{key} has become shorter", where=self.where, hint="run: opsctl backup verify")
+            return stream
+
+        patience = Patience(self._waits_s)
+        reader = ResumingReader(
+            open_at, offset=offset, size=size, name=key, where=self.where, patience=patience, first=first
+        )
+        return io.BufferedReader(reader, buffer_size=READ_BUFFER)
+
+    def stat(self, key: str) -> Stored | None:
+        """Ask for the object's head."""
+        name = self._name(key)
+        try:
+            with explained(self._bucket, key):
+                head = self._client().head_object(Bucket=self._bucket.bucket, Key=name)
+        except MissingError:
+            return None
+        return Stored(key, head["ContentLength"], _second(head["LastModified"]))
+
+    def list(self, prefix: str) -> Iterator[Stored]:
+        """List page by page, a thousand objects each."""
+        with explained(self._bucket, prefix):
+            pages = self._client().get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self._bucket.bucket, Prefix=self._prefix + prefix):
+                for item in page.get("Contents", ()):
+                    key = item["Key"].removeprefix(self._prefix)
+                    if is_key(key):
+                        yield Stored(key, item["Size"], _second(item["LastModified"]))
+
+    def delete(self, key: str) -> None:
+        """Remove the object, its version with it."""
+        name = self._name(key)
+        with explained(self._bucket, key):
+            head = self._client().head_object(Bucket=self._bucket.bucket, Key=name)
+            version: dict[str, Any] = {"VersionId": head["VersionId"]} if head.get("VersionId") else {}
+            self._client().delete_object(Bucket=self._bucket.bucket, Key=name, **version)
+
+    def remove_partials(self, prefix: str, *, older_than: datetime) -> int:
+        """Abort multipart uploads, which cost as much as what is published."""
+        removed = 0
+        with explained(self._bucket, prefix):
+            pages = self._client().get_paginator("list_multipart_uploads")
+            for page in pages.paginate(Bucket=self._bucket.bucket, Prefix=self._prefix + prefix):
+                for upload in page.get("Uploads", ()):
+                    if upload["Initiated"] < older_than:
+                        self._client().abort_multipart_upload(
+                            Bucket=self._bucket.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                        )
+                        removed += 1
+        return removed
+
+    def locked_until(self, key: str) -> datetime | None:
+        """Ask for the object's retention."""
+        name = self._name(key)
+        with explained(self._bucket, key):
+            try:
+                found = self._client().get_object_retention(Bucket=self._bucket.bucket, Key=name)
+            except ClientError as error:
+                if code_of(error) in _NOT_LOCKED:
+                    return None
+                raise
+        until = found.get("Retention", {}).get("RetainUntilDate")
+        return until.astimezone(UTC) if until is not None and until > datetime.now(UTC) else None
+
+    def extend_lock(self, key: str, until: datetime) -> None:
+        """Set the object's retention, which never gets shorter."""
+        locked = self.locked_until(key)
+        if locked is not None and locked >= until:
+            return
+        with explained(self._bucket, key):
+            self._client().put_object_retention(
+                Bucket=self._bucket.bucket,
+                Key=self._name(key),
+                Retention={
+                    "Mode": "COMPLIANCE" if self._bucket.lock_mode == "compliance" else "GOVERNANCE",
+                    "RetainUntilDate": until,
+                },
+            )
+
+    def close(self) -> None:
+        """End the connections. The store may still be used and connects again."""
+        with self._lock:
+            if self._connected is not None:
+                self._connected.close()
+                self._connected = None
+
+    def _client(self) -> "S3Client":
+        with self._lock:
+            if self._connected is None:
+                self._connected = connect(self._bucket)
+            return self._connected
+
+    def _can_lock(self) -> bool:
+        if self._locks is None:
+            with explained(self._bucket, "the bucket"):
+                try:
+                    found = self._client().get_object_lock_configuration(Bucket=self._bucket.bucket)
+                    self._locks = found.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled"
+                except ClientError as error:
+                    if code_of(error) not in {*_NOT_LOCKED, "NotImplemented"}:
+                        raise
+                    self._locks = False
+        return self._locks
+
+    def _stream(self, key: str, name: str, offset: int, tag: str | None) -> S3Stream | None:
+        """The object from an offset on, None when that is its end or beyond; with a tag, only if it is still that."""
+        with explained(self._bucket, key):
+            try:
+                return S3Stream.open(self._client(), self._bucket, key=key, name=name, offset=offset, tag=tag)
+            except ClientError as error:
+                if code_of(error) in {"InvalidRange", "416"}:
+                    return None
+                if tag is not None and code_of(error) in {"PreconditionFailed", "412"}:
+                    hint = "run: opsctl backup verify"
+                    raise StoreError(f"{key} changed while it was read", where=self.where, hint=hint) from error
+                raise
+
+    def _name(self, key: str) -> str:
+        check_key(key, self.where)
+        return self._prefix + key
+
+
+def _second(moment: datetime) -> datetime:
+    """Listings may give fractions of a second that heads do not have."""
+    return moment.astimezone(UTC).replace(microsecond=0)
