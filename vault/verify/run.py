@@ -87,7 +87,7 @@ def verify(connect: Connect, custody: Custody, scope: Scope, progress: Progress)
         marks = sorted({note.checkpoint.size for note in notes})
         progress.step("walking the audit log")
         start = walk(Log(log_id, connect), last, marks, start=start, parallel=scope.parallel, progress=progress)
-    state = _judge(custody, notes, start, begun, may_be_older=scope.may_be_older)
+    state = judge(custody, notes, start, begun, may_be_older=scope.may_be_older)
     if renewed is not None and state.broken is None:
         verdict = Verdict.BROKEN if renewed.broken else Verdict.RESTORED
         state = replace(state, verdict=verdict, broken=renewed.broken)
@@ -140,7 +140,7 @@ def _joint(connection: Connection, log_id: bytes, start: Walked) -> Break | None
     return Break(size, f"row {size} is missing")
 
 
-def _judge(
+def judge(
     custody: Custody, notes: Sequence[Note], walked: Walked, begun: int, *, may_be_older: bool = False
 ) -> LogState:
     """Compare with checkpoints. Signatures are looked at where they matter: the newest that agrees, all that do not."""

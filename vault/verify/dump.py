@@ -1,0 +1,96 @@
+"""Checks the audit log in a dump of mariadb-dump, without a server."""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from opsctl.core import chain
+from opsctl.core.checkpoint import origin_of
+from opsctl.core.errors import IntegrityError, OpsError
+from vault.verify import checkpoints
+from vault.verify.block import BLOCK, BlockChecker
+from vault.verify.checkpoints import LOG
+from vault.verify.run import Custody, Verified, judge
+from vault.verify.walk import Walked
+
+_INSERT = re.compile(rb"INSERT INTO `(\w+)` VALUES")
+# One value as mariadb-dump writes it: hexadecimal, a quoted string, a number.
+_VALUE = re.compile(rb"\s*(?:0x([0-9A-Fa-f]*)|(?:_binary )?'((?:[^'\\]|\\.|'')*)'|(\d+))\s*([,)])", re.DOTALL)
+_ESCAPE = re.compile(rb"\\(.)|''", re.DOTALL)
+_ESCAPED = {b"0": b"\0", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"Z": b"\x1a"}
+
+
+def verify_dump(path: Path, custody: Custody) -> Verified:
+    """The verdict on the log in a dump. Raises OpsError when the dump has none, or not in the form that is known."""
+    ids = list(_tuples(path, b"audit_log"))
+    if len(ids) != 1:
+        raise OpsError("the dump has no audit log", where=str(path), hint="was the vault's database dumped?")
+    log_id = ids[0][1]
+    notes = checkpoints.notes(custody.stores, custody.stack, origin_of(log_id, custody.stack, LOG))
+    marks = sorted({note.checkpoint.size for note in notes})
+    walked = _walk(log_id, _rows(path), marks)
+    state = judge(custody, notes, walked, 0)
+    return Verified(state, origin_of(log_id, custody.stack, LOG), 0, notes[-1].checkpoint if notes else None)
+
+
+def _walk(log_id: bytes, found: Iterable[chain.Row], marks: list[int]) -> Walked:
+    walked = Walked()
+    if 0 in marks:
+        walked.roots[0] = walked.tree.root()
+    stream = iter(found)
+    while walked.broken is None and (block := list(islice(stream, BLOCK))):
+        first = walked.tree.size + 1
+        checker = BlockChecker(log_id, first, [mark for mark in marks if first <= mark < first + BLOCK])
+        for row in block:
+            head = row.seq.to_bytes(8, "big") + row.prev_hash + len(row.payload).to_bytes(8, "big")
+            checker.feed(head + row.payload + row.row_hash)
+            if checker.broken is not None:
+                break
+        walked.join(checker.result())
+    return walked
+
+
+def _rows(path: Path) -> Iterator[chain.Row]:
+    for seq, prev_hash, row_hash, payload in _tuples(path, b"audit"):
+        yield chain.Row(int(seq), prev_hash, payload, row_hash)
+
+
+def _tuples(path: Path, table: bytes) -> Iterator[list[bytes]]:
+    """The rows of a table, in the dump's order. A line of a dump holds whole rows: line ends in values are escaped."""
+    inside = False
+    with path.open("rb") as stream:
+        for line in stream:
+            rest = line
+            if match := _INSERT.match(line):
+                inside = match[1] == table
+                rest = line[match.end() :]
+            if inside:
+                yield from _parse(rest, path)
+            if line.rstrip().endswith(b";"):
+                inside = False
+
+
+def _parse(text: bytes, path: Path) -> Iterator[list[bytes]]:
+    place = text.find(b"(")
+    while place >= 0:
+        values: list[bytes] = []
+        place += 1
+        while True:
+            match = _VALUE.match(text, place)
+            if match is None:
+                raise IntegrityError("the dump is not in the form of mariadb-dump", where=str(path))
+            values.append(_value(match))
+            place = match.end()
+            if match[4] == b")":
+                break
+        yield values
+        place = text.find(b"(", place)
+
+
+def _value(match: re.Match[bytes]) -> bytes:
+    if match[1] is not None:
+        return bytes.fromhex(match[1].decode())
+    if match[2] is not None:
+        return _ESCAPE.sub(lambda found: b"'" if found[1] is None else _ESCAPED.get(found[1], found[1]), match[2])
+    return match[3]
