@@ -127,4 +127,11 @@ def _replay(restored: Restored, target: Target) -> Replayed:
     point = resolve(target, logs)
     size = sum(file.scan.size for file in logs.files[: point.number + 1])
     progress.step(f"replaying {point.transactions} transactions", total_bytes=size)
-    return replay(server, logs, point, timeout_s=restored.remaining_s(), advance=progress.advance)
+    return replay(
+        server,
+        logs,
+        point,
+        timeout_s=restored.remaining_s(),
+        advance=progress.advance,
+        server_id=restored.host.replay_server_id,
+    )
