@@ -14,6 +14,7 @@ from opsctl.core.settings import ENV_DELIMITER, ENV_PREFIX, FileSettings, Loaded
 from opsctl.core.settings_example import example, render
 from opsctl.stack.settings import DatabaseSection, NginxSection, SiteSection, StackSection
 from restore_drill.settings import DrillSection
+from vault.settings import VaultSection
 
 Kind = TypeVar("Kind", bound=Section)
 
@@ -42,6 +43,7 @@ class Settings(FileSettings):
     backup: BackupSection | None = None
     binlog: BinlogSection = BinlogSection()
     drill: DrillSection | None = None
+    vault: VaultSection | None = None
 
     def require_database(self) -> DatabaseSection:
         """The database's section. Raises SettingsError when there is none."""
@@ -54,6 +56,10 @@ class Settings(FileSettings):
     def require_drill(self) -> DrillSection:
         """The section of drills. Raises SettingsError when there is none."""
         return _require(self.drill, "drill", "the drill host, which holds the identities")
+
+    def require_vault(self) -> VaultSection:
+        """The section of the vault. Raises SettingsError when there is none."""
+        return _require(self.vault, "vault", "the host whose database has the vault")
 
     def require_repository(self, name: str | None = None) -> Repository:
         """The repository of that name, by default the first. Raises SettingsError when there is none."""

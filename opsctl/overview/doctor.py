@@ -17,6 +17,7 @@ from opsctl.overview.probes.programs import ON_DRILL_HOST, ON_HOST, program_prob
 from opsctl.overview.probes.repository import repository_probes
 from opsctl.overview.probes.sandbox import sandbox_probes
 from opsctl.overview.probes.server import server_probes
+from opsctl.overview.vault_wire import vault_probes
 from opsctl.settings import Settings
 
 
@@ -56,6 +57,7 @@ def _of_host(settings: Settings, directory: Path) -> Iterator[Probe]:
     yield from server_probes(database)
     yield from grant_probes(database)
     yield from stack_probes(settings.stack.root, settings.sites, settings.nginx)
+    yield from vault_probes(settings)
 
 
 def _of_drill_host(settings: Settings) -> Iterator[Probe]:

@@ -74,7 +74,7 @@ def verify_signature(note: str, signature: str, allowed: str) -> None:
         os.dup2(text.fileno(), 0)
         words = ["-Y", "verify", "-f", allowed, "-I", signer, "-n", "opsctl-checkpoint", "-s", file.name]
         words.append(f"-Overify-time={digits}Z")
-        sys.exit(os.spawnvp(os.P_WAIT, "ssh-keygen", ["ssh-keygen", *words]))  # noqa: S606, S607 - stock, no shell
+        sys.exit(os.spawnvp(os.P_WAIT, "ssh-keygen", ["ssh-keygen", *words]))  # noqa: S606 - stock program, no shell
 
 
 if __name__ == "__main__":

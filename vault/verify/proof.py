@@ -5,6 +5,8 @@ it without opsctl is offline.py, which needs Python's standard library and ssh-k
 """
 
 import base64
+from importlib.resources import files
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -25,6 +27,7 @@ from vault.verify.run import Custody
 from vault.verify.walk import Connect
 
 HASHES = 1 << 17
+CHECKER = "check_proof.py"
 
 
 class Proof(BaseModel):
@@ -131,3 +134,11 @@ def _node(connection: Connection, place: Sibling) -> bytes:
         for start in range(0, len(data), 32):
             tree.append(data[start : start + 32])
     return tree.root()
+
+
+def write_proof(proof: Proof, file: Path) -> Path:
+    """Write a proof, and beside it the program that checks proofs without opsctl; return the program's path."""
+    file.write_text(proof.model_dump_json() + "\n", encoding="utf-8")
+    checker = file.parent / CHECKER
+    checker.write_bytes(files("vault.verify").joinpath("offline.py").read_bytes())
+    return checker

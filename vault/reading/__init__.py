@@ -1,0 +1,1 @@
+"""Reads the vault: messages, figures, and who did what."""
