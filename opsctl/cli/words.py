@@ -38,11 +38,6 @@ def seconds(duration_s: float) -> str:
     return f"{days} days {hours} h" if hours and days < 7 else f"{days} days"
 
 
-def counted(count: int, noun: str) -> str:
-    """A number with its noun: `1 table`, `2 tables`."""
-    return f"{count} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def when(moment: datetime | None) -> str:
     """A time in this machine's zone, with its offset: `2026-05-01 04:30:00 +0200`."""
     return "never" if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M:%S %z}"

@@ -36,9 +36,8 @@ class Coherence:
         if server is not None:
             self._inventory(restored, server, tally)
             self._check_tables(restored, server, tally)
-        tables = tally.figures.get("tables_checked", 0)
-        lsn = restored.manifest.database.to_lsn
-        return tally.result(self, f"prepared to LSN {lsn}; the server starts; {tables} tables are whole")
+        lsn, tables = restored.manifest.database.to_lsn, tally.counted("tables_checked", "whole table")
+        return tally.result(self, f"prepared to LSN {lsn}; the server starts; {tables}")
 
     def _start(self, restored: Restored, tally: Tally) -> ScratchServer | None:
         """Judge prepare and start; return the server if it runs."""

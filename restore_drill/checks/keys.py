@@ -65,11 +65,9 @@ def _require_own_files(file: object, tally: Tally) -> None:
 
 
 def _good(restored: Restored, tally: Tally) -> str:
-    figures = tally.figures
-    parts = [f"all {figures['files']} files"]
+    parts = [tally.counted("files", "secret file")]
     if restored.manifest.database.encrypted:
-        ids = figures.get("key_ids_read")
-        count = len(ids) if isinstance(ids, list) else 0
-        parts.append(f"{figures.get('encrypted_tables', 0)} encrypted tables under {count} keys are readable")
-    parts.append(f"{figures['known_values']} known values decrypted")
+        tables, keys = tally.counted("encrypted_tables", "encrypted table"), tally.counted("key_ids_read", "key")
+        parts.append(f"{tables} readable, under {keys}")
+    parts.append(f"{tally.counted('known_values', 'known value')} decrypted")
     return "; ".join(parts)

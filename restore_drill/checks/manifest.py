@@ -36,7 +36,7 @@ class ManifestCheck:
         self._parents(restored, manifest, tally)
         self._head(restored.head_error, tally)
         tally.figures |= {"archives": len(manifest.artefacts)}
-        return tally.result(self, f"signed; all {len(manifest.artefacts)} archives with their sizes; nothing extra")
+        return tally.result(self, f"signed; {tally.counted('archives', 'archive')} with their sizes; nothing extra")
 
     def _artefacts(self, restored: Restored, tally: Tally) -> None:
         store, manifest = restored.catalog.store, restored.manifest

@@ -53,8 +53,8 @@ class ReplayConfirmation:
         self._database(restored, need_server(restored), tally)
         return tally.result(
             self,
-            f"{replayed.transactions} transactions in {replayed.segments} segments, up to GTID {replayed.gtid_position}"
-            f" and the heartbeat of {_text(replayed.heartbeat)}",
+            f"{tally.counted('transactions', 'transaction')} in {tally.counted('segments', 'segment')}, up to GTID"
+            f" {replayed.gtid_position} and the heartbeat of {_text(replayed.heartbeat)}",
         )
 
     def _reach(self, restored: Restored, replayed: Replayed, tally: Tally) -> None:

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from opsctl.core.errors import OpsError
 from opsctl.core.result import Outcome, Result
+from opsctl.core.words import counted
 
 SHOWN = 5
 SEE_OTHERS = "look at the other checks: one of them says why"
@@ -40,6 +41,11 @@ class Tally:
         """Note what is wrong; the first hint given is the one shown."""
         self.problems.append(text)
         self.hint = self.hint or hint
+
+    def counted(self, figure: str, noun: str) -> str:
+        """A figure that is a number (or the length of a list) with its noun."""
+        value = self.figures.get(figure, 0)
+        return counted(value if isinstance(value, int) else len(value) if isinstance(value, list) else 0, noun)
 
     def result(self, check: Named, good: str) -> Result:
         """The check's result; `good` is what was found when nothing is wrong."""

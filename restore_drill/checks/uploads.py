@@ -38,9 +38,10 @@ class Uploads:
         sites = wordpress_sites(restored.manifest)
         attachments = sum(self._attachments(restored, site, tally) for site in sites)
         tally.figures |= {"uploads": uploads, "attachments": attachments}
-        figures = tally.figures
         return tally.result(
-            self, f"{figures['files']} files, among them {uploads} uploads; {attachments} attachments have theirs"
+            self,
+            f"{tally.counted('files', 'file')}, among them {tally.counted('uploads', 'upload')}; "
+            f"{tally.counted('attachments', 'attachment')} found",
         )
 
     def _files(self, restored: Restored, tally: Tally) -> None:

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from backup.manifest import Manifest, Phase
 from opsctl.cli.output import Document, Painter
 from opsctl.cli.table import Cell, figures, table
-from opsctl.cli.words import counted, seconds, size, when
+from opsctl.cli.words import seconds, size, when
+from opsctl.core.words import counted
 
 SHORTEST_S = 0.05
 

@@ -12,7 +12,8 @@ from backup.binlog.records import ShippedSegment
 from backup.binlog.ship import Shipment
 from opsctl.cli.output import Document, Painter
 from opsctl.cli.table import Cell, figures, table
-from opsctl.cli.words import counted, size, when
+from opsctl.cli.words import size, when
+from opsctl.core.words import counted
 
 
 class BinlogShip(Document):

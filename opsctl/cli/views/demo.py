@@ -11,7 +11,8 @@ from opsctl.cli.output import Document, Painter
 from opsctl.cli.table import figures
 from opsctl.cli.views.backup import summary
 from opsctl.cli.views.drill import checks_text, measured
-from opsctl.cli.words import OUTCOME_STYLES, counted, seconds, size
+from opsctl.cli.words import OUTCOME_STYLES, seconds, size
+from opsctl.core.words import counted
 from opsctl.overview.demo_run import Demo
 from restore_drill.report import DrillReport
 

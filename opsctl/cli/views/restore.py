@@ -5,7 +5,8 @@ from typing import Literal
 
 from opsctl.cli.output import Document, Painter
 from opsctl.cli.table import figures
-from opsctl.cli.words import counted, seconds, when
+from opsctl.cli.words import seconds, when
+from opsctl.core.words import counted
 from restore_drill.restore import RestoreReport
 
 

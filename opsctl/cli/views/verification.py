@@ -7,10 +7,11 @@ from pydantic import BaseModel
 
 from backup.records import VerificationBody
 from opsctl.cli.output import Document, Painter
-from opsctl.cli.words import OUTCOME_STYLES, OUTCOME_WORDS, counted, size
+from opsctl.cli.words import OUTCOME_STYLES, OUTCOME_WORDS, size
 from opsctl.core.errors import ExitCode
 from opsctl.core.record import Record
 from opsctl.core.result import Outcome
+from opsctl.core.words import counted
 
 
 class Verified(BaseModel):
