@@ -8,8 +8,9 @@ from pydantic import BaseModel
 
 from opsctl.cli.output import Document, Painter
 from opsctl.cli.table import GAP, WIDTH, Cell, figures, table, wrap
-from opsctl.cli.words import OUTCOME_STYLES, OUTCOME_WORDS, counted, seconds, when
+from opsctl.cli.words import OUTCOME_STYLES, OUTCOME_WORDS, seconds, when
 from opsctl.core.result import Outcome, Result
+from opsctl.core.words import counted
 from restore_drill.report import DrillBody, DrillReport
 
 
@@ -67,10 +68,11 @@ def checks_text(body: DrillBody, paint: Painter) -> Iterator[str]:
     every = [*enumerate(body.results, start=1), *(("+", result) for result in body.extra)]
     width = max((len(OUTCOME_WORDS[result.outcome]) for _, result in every), default=0)
     for number, result in every:
-        yield from _check(str(number), result, width, paint)
+        yield from check_text(str(number), result, width, paint)
 
 
-def _check(number: str, result: Result, width: int, paint: Painter) -> Iterator[str]:
+def check_text(number: str, result: Result, width: int, paint: Painter) -> Iterator[str]:
+    """Write one check: `width` is that of the widest word for an outcome."""
     mark = paint(f"{OUTCOME_WORDS[result.outcome]:<{width}}", OUTCOME_STYLES[result.outcome])
     title = paint(result.title, "bold")
     yield f"{number}{' ' * GAP}{mark}{' ' * GAP}{title}{' ' * GAP}{paint(seconds(result.duration_s), 'dim')}"
