@@ -51,6 +51,7 @@ use = egg:swift#bulk
 [filter:s3api]
 use = egg:swift#s3api
 s3_acl = false
+max_bucket_listing = 5
 [filter:tempauth]
 use = egg:swift#tempauth
 {users}

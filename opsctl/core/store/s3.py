@@ -2,7 +2,7 @@
 
 import io
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from io import BufferedIOBase
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 READ_BUFFER = 1 << 18
-_NOT_LOCKED = {"NoSuchObjectLockConfiguration", "ObjectLockConfigurationNotFoundError"}
+_NO_LOCKS = {"ObjectLockConfigurationNotFoundError", "NotImplemented"}
 
 
 class S3Store:
@@ -51,7 +51,7 @@ class S3Store:
             )
         if self.stat(key) is not None:
             raise ExistsError(f"{key} exists already", where=self.where)
-        return S3Upload(self._client(), self._bucket, key=key, name=name, stat=self.stat, retain_until=retain_until)
+        return S3Upload(self, self._client(), self._bucket, key=key, name=name, retain_until=retain_until)
 
     def open(self, key: str, *, offset: int = 0) -> BufferedIOBase:
         """Read from a byte offset; the reader goes on by itself after a lost connection."""
@@ -116,22 +116,17 @@ class S3Store:
         return removed
 
     def locked_until(self, key: str) -> datetime | None:
-        """Ask for the object's retention."""
+        """Ask for the object's head, which names its lock to those who have the right s3:GetObjectRetention."""
         name = self._name(key)
         with explained(self._bucket, key):
-            try:
-                found = self._client().get_object_retention(Bucket=self._bucket.bucket, Key=name)
-            except ClientError as error:
-                if code_of(error) in _NOT_LOCKED:
-                    return None
-                raise
-        until = found.get("Retention", {}).get("RetainUntilDate")
+            head: Mapping[str, Any] = self._client().head_object(Bucket=self._bucket.bucket, Key=name)
+        until = head.get("ObjectLockRetainUntilDate")
         return until.astimezone(UTC) if until is not None and until > datetime.now(UTC) else None
 
     def extend_lock(self, key: str, until: datetime) -> None:
-        """Set the object's retention, which never gets shorter."""
-        locked = self.locked_until(key)
-        if locked is not None and locked >= until:
+        """Set the object's retention, which never gets shorter, and see that it is set."""
+        wanted = _second(until)
+        if self._is_locked(key, wanted):
             return
         with explained(self._bucket, key):
             self._client().put_object_retention(
@@ -139,9 +134,12 @@ class S3Store:
                 Key=self._name(key),
                 Retention={
                     "Mode": "COMPLIANCE" if self._bucket.lock_mode == "compliance" else "GOVERNANCE",
-                    "RetainUntilDate": until,
+                    "RetainUntilDate": wanted,
                 },
             )
+        if not self._is_locked(key, wanted):
+            hint = "the service does not lock, or the account lacks the right s3:GetObjectRetention"
+            raise DeniedError(f"{key} is not locked until {wanted.isoformat()}", where=self.where, hint=hint)
 
     def close(self) -> None:
         """End the connections. The store may still be used and connects again."""
@@ -156,6 +154,10 @@ class S3Store:
                 self._connected = connect(self._bucket)
             return self._connected
 
+    def _is_locked(self, key: str, until: datetime) -> bool:
+        locked = self.locked_until(key)
+        return locked is not None and locked >= until
+
     def _can_lock(self) -> bool:
         if self._locks is None:
             with explained(self._bucket, "the bucket"):
@@ -163,7 +165,7 @@ class S3Store:
                     found = self._client().get_object_lock_configuration(Bucket=self._bucket.bucket)
                     self._locks = found.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled"
                 except ClientError as error:
-                    if code_of(error) not in {*_NOT_LOCKED, "NotImplemented"}:
+                    if code_of(error) not in _NO_LOCKS:
                         raise
                     self._locks = False
         return self._locks

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 import boto3
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ConnectionError as BotoConnectionError
 from pydantic import SecretStr
 from urllib3.exceptions import HTTPError
 
@@ -21,7 +22,6 @@ from opsctl.core.store import DeniedError, ExistsError, MissingError, StoreError
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-ATTEMPTS = 4
 PROFILE = "default"
 # Whatever boto3 would take from the environment or a home directory: a backup must not depend on who runs it.
 _NOT_FROM_OUTSIDE = {
@@ -49,7 +49,8 @@ class S3Bucket:
 
     `prefix` is the folder in it that holds the repository. `endpoint`: the service's address, Amazon's if None.
     `lock_mode` is the kind of Object Lock that `retain_until` asks for. `part_bytes`: size of the parts of a large
-    upload, of which there can be 10,000; one is held in memory. `timeout_s`: seconds that an answer may take.
+    upload, of which there can be 10,000; one is held in memory. `timeout_s`: seconds that an answer may take; so many
+    `attempts` are made.
     """
 
     bucket: str
@@ -61,6 +62,7 @@ class S3Bucket:
     lock_mode: Literal["compliance", "governance"] = "compliance"
     part_bytes: int = 16 << 20
     timeout_s: float = 30
+    attempts: int = 4
 
     @property
     def where(self) -> str:
@@ -83,7 +85,7 @@ def connect(bucket: S3Bucket) -> "S3Client":
             s3={"addressing_style": "path" if bucket.path_style else "virtual"},
             connect_timeout=bucket.timeout_s,
             read_timeout=bucket.timeout_s,
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            retries={"mode": "standard", "total_max_attempts": bucket.attempts},
             # Other services than Amazon's know no other checksum than MD5, which every upload of ours carries.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
@@ -116,7 +118,7 @@ def explained(bucket: S3Bucket, key: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise _refusal(error, bucket, key) from error
-    except (HTTPClientError, HTTPError, OSError) as error:
+    except (BotoConnectionError, HTTPClientError, IncompleteReadError, HTTPError, OSError) as error:
         raise UnreachableError(
             f"the S3 service cannot be reached: {_printable(error)}",
             where=bucket.where,

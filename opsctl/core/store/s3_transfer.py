@@ -4,7 +4,6 @@ import base64
 import contextlib
 import hashlib
 import secrets
-from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -14,7 +13,7 @@ from botocore.response import StreamingBody
 
 from opsctl.core.errors import OpsError
 from opsctl.core.failpoints import failpoint
-from opsctl.core.store import ExistsError, Stored, StoreError
+from opsctl.core.store import ExistsError, LockingStore, Stored, StoreError
 from opsctl.core.store.s3_connection import S3Bucket, code_of, explained
 
 if TYPE_CHECKING:
@@ -68,23 +67,25 @@ class S3Upload:
 
     def __init__(
         self,
+        store: LockingStore,
         client: "S3Client",
         bucket: S3Bucket,
         *,
         key: str,
         name: str,
-        stat: Callable[[str], Stored | None],
         retain_until: datetime | None,
     ) -> None:
+        self._store = store
         self._client = client
         self._bucket = bucket
         self._key = key
-        self._stat = stat
+        self._retain_until = retain_until
         self._owner = secrets.token_hex(16)
         self._target: dict[str, Any] = {"Bucket": bucket.bucket, "Key": name}
         self._kind: dict[str, Any] = {"Metadata": {OWNER: self._owner}, "ContentType": "application/octet-stream"}
         if retain_until is not None:
-            self._kind |= {"ObjectLockMode": bucket.lock_mode.upper(), "ObjectLockRetainUntilDate": retain_until}
+            until = retain_until.replace(microsecond=0)
+            self._kind |= {"ObjectLockMode": bucket.lock_mode.upper(), "ObjectLockRetainUntilDate": until}
         self._buffer = bytearray()
         self._size = 0
         self._upload: str | None = None
@@ -115,13 +116,15 @@ class S3Upload:
                     raise self._taken(error) from error
             failpoint("store.after_publish")
             self._open = False
-            stored = self._stat(self._key)
+            stored = self._store.stat(self._key)
         if stored is None or stored.size != self._size:
             raise StoreError(
                 f"{self._key} was published with {stored.size if stored else 0} of {self._size} bytes",
                 where=self._bucket.where,
                 hint="delete it, and tell who runs the service",
             )
+        if self._retain_until is not None:
+            self._store.extend_lock(self._key, self._retain_until)  # some services forget it for uploads in parts
         return stored
 
     def abort(self) -> None:
@@ -174,7 +177,7 @@ class S3Upload:
         return head["Metadata"].get(OWNER) == self._owner
 
     def _taken(self, error: ClientError) -> Exception:
-        if code_of(error) in _PERHAPS_OURS and self._stat(self._key) is not None:
+        if code_of(error) in _PERHAPS_OURS and self._store.stat(self._key) is not None:
             return ExistsError(f"{self._key} exists already", where=self._bucket.where)
         return error
 
