@@ -7,10 +7,13 @@ import typer
 from opsctl.cli.output import Answer
 from opsctl.cli.session import Session, command, new_group
 from opsctl.cli.views import drill as view
+from opsctl.cli.views import self_test as self_test_view
 from opsctl.core.errors import ExitCode, OpsError
-from opsctl.overview import wire
+from opsctl.overview import vault_wire, wire
 from restore_drill.drill import run_drill
 from restore_drill.report import list_drills, show_drill
+from restore_drill.self_test.faults import FAULTS
+from restore_drill.self_test.run import self_test
 
 app = new_group("Prove that backups restore.")
 
@@ -27,7 +30,8 @@ def run(
 ) -> Answer:
     """Restore into a scratch server, run the eight checks, sign and publish the result."""
     settings = session.settings
-    report = run_drill(wire.drill_host(settings, session.progress, repository), backup_id=backup)
+    extra = vault_wire.drill_checks(settings)
+    report = run_drill(wire.drill_host(settings, session.progress, repository), backup_id=backup, extra_checks=extra)
     wire.pin(settings, repository)
     document = view.DrillRun(report=report)
     code = report.body.exit_code
@@ -58,3 +62,23 @@ def show(
         report = show_drill(catalog, drill_id)
     document = view.DrillShow(report=report)
     return Answer(document, lambda paint: view.report_text(report, paint))
+
+
+@command(app, "self-test")
+def self_test_(
+    session: Session,
+    fault: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this fault; may be repeated.")] = None,
+    list_faults: Annotated[bool, typer.Option("--list", help="Only list the faults, and run nothing.")] = False,
+    repository: RepositoryOption = None,
+) -> Answer:
+    """Prove that the drill can fail: make faults in copies of the newest backup, and see each one caught.
+
+    The repository is only read. Takes about four times the room of the backup in drill.scratch_dir.
+    """
+    if list_faults:
+        faults = self_test_view.listed(FAULTS)
+        return Answer(faults, lambda paint: self_test_view.list_text(faults, paint))
+    report = self_test(wire.drill_host(session.settings, session.progress, repository), only=fault or ())
+    document = self_test_view.DrillSelfTest(report=report)
+    code = report.body.exit_code
+    return Answer(document, lambda paint: self_test_view.report_text(report, paint), code, report=code is ExitCode.DONE)
