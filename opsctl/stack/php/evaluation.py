@@ -32,7 +32,11 @@ _SUPERGLOBALS = ("_SERVER", "_ENV", "_GET", "_POST", "_COOKIE", "_REQUEST", "_FI
 
 @dataclass
 class Session:
-    """One reading: the host's files, what `$_SERVER` is known to hold, and how far PHP would have come."""
+    """One reading: the host's files, what `$_SERVER` is known to hold, and how far PHP would have come.
+
+    `touched` are the constants and (with a `$`) variables that were set; `depth` counts files that require files,
+    `loops` bodies in bodies that may run any number of times.
+    """
 
     files: Files
     server: Mapping[str, str]
@@ -40,6 +44,8 @@ class Session:
     state: State = field(default_factory=State)
     ended: bool = False
     depth: int = 0
+    loops: int = 0
+    touched: set[str] = field(default_factory=set)
 
 
 class Evaluator:
@@ -118,13 +124,18 @@ class Evaluator:
         items: dict[str | int, Setting] = {}
         rest: Unknown | None = None
         for key_expression, value_expression in expression.items:
-            key = _next_key(items) if key_expression is None else self.value(key_expression)
+            key = self._array_key(key_expression, items, rest)
             value = self.value(value_expression)
             if isinstance(key, str | int):
                 items[_key(key)] = Setting(value, self.file, self.line)
             else:
                 rest = self.unknown("an entry whose key is not known")
         return PhpArray(items, rest)
+
+    def _array_key(self, key: Expression | None, items: Mapping[str | int, Setting], rest: Unknown | None) -> Value:
+        if key is not None:
+            return self.value(key)
+        return _next_key(items) if rest is None else rest
 
     def _variable(self, expression: Variable | Index) -> Value:
         found = self.look_up(expression)
@@ -220,7 +231,11 @@ class Evaluator:
             self.opaque("sets something that is not followed")
         elif base.name not in _SUPERGLOBALS:
             found = self.state.variables.get(base.name)
-            self.state.variables[base.name] = self._stored(found, keys, value)
+            self._set_variable(base.name, self._stored(found, keys, value))
+
+    def _set_variable(self, name: str, setting: Setting) -> None:
+        self.session.touched.add(f"${name}")
+        self.state.variables[name] = setting
 
     def _stored(self, found: Setting | None, keys: list[Value], value: Value) -> Setting:
         """The setting that comes of storing `value` under `keys` in `found`; a None key stands for `[]`."""
@@ -231,6 +246,9 @@ class Evaluator:
         rest = container.rest if isinstance(container, PhpArray) else None
         if isinstance(container, Unknown):
             rest = container
+        if keys[0] is None and rest is not None:
+            # It goes behind the last number, and which that is, is not known.
+            return self._here(PhpArray(items, rest))
         key = _next_key(items) if keys[0] is None else keys[0]
         if not isinstance(key, str | int):
             return self._here(self.unknown("an entry whose key is not known"))
@@ -253,7 +271,8 @@ class Evaluator:
         if functions.is_known(name):
             return self._worked_out(name, values)
         if name in ("extract", "parse_str", "eval"):
-            self.state.variables = dict.fromkeys(self.state.variables, self._here(self.unknown(f"{name}() may set it")))
+            for each in tuple(self.state.variables):
+                self._set_variable(each, self._here(self.unknown(f"{name}() may set it")))
         if name not in functions.HARMLESS:
             self.opaque(f"calls {name}(), which is not followed")
         return self.unknown(f"what {name}() returns")
@@ -274,13 +293,17 @@ class Evaluator:
         self._set_constant(values[0], values[1])
         return True
 
+    def _touch_constant(self, name: str, value: Value) -> None:
+        self.session.touched.add(name)
+        self.state.constants[name] = self._here(value)
+
     def _set_constant(self, name: str, value: Value) -> None:
         """Define a constant; PHP keeps the first definition."""
         found = self.state.constants.get(name)
         if found is None:
-            self.state.constants[name] = self._here(value)
+            self._touch_constant(name, value)
         elif isinstance(found.value, Unknown) and found.value.perhaps_unset:
-            self.state.constants[name] = self._here(self.unknown("may have been defined before"))
+            self._touch_constant(name, self.unknown("may have been defined before"))
 
     def _is_defined(self, name: str) -> Value:
         found = self.state.constants.get(name)
@@ -300,7 +323,10 @@ class Evaluator:
 
     def _unset(self, targets: Sequence[Expression]) -> Value:
         for target in targets:
-            if isinstance(target, Variable | Index):
+            base = self.look_up(target.base) if isinstance(target, Index) else None
+            if isinstance(target, Variable) or (
+                isinstance(target, Index) and base is not None and isinstance(base.value, PhpArray)
+            ):
                 self._store(target, None)
         return None
 
@@ -308,7 +334,7 @@ class Evaluator:
         self.line = expression.line
         unknown = self.unknown(expression.what)
         for name in expression.variables:
-            self.state.variables[name] = self._here(unknown)
+            self._set_variable(name, self._here(unknown))
         for name in expression.constants:
             self._set_constant(name, unknown)
         self.opaque(expression.what)

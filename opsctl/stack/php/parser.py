@@ -136,12 +136,14 @@ class _Parser(ExpressionParser):
         head = self.at
         if self.word() == "(":
             self.skip_balanced()
-        variables = _variables(self.tokens[head : self.at])
+        variables = _set_by_head(self.tokens[head : self.at])
         bodies = [*self._switch()] if word == "switch" else [self._body(_LOOPS.get(word))]
         while self.word() in ("catch", "finally"):
             self.at += 1
+            head = self.at
             if self.word() == "(":
                 self.skip_balanced()
+            variables |= _variables(self.tokens[head : self.at])
             bodies.append(self._block())
         if word == "do":
             self.expect("while")
@@ -296,6 +298,14 @@ def _define(name: str, value: Expression, line: int) -> Expression:
 
 def _variables(passed: tuple[Token, ...]) -> frozenset[str]:
     return frozenset(token.text.lstrip("$") for token in passed if token.kind is Kind.VARIABLE)
+
+
+def _set_by_head(passed: tuple[Token, ...]) -> frozenset[str]:
+    """The variables that the head of a loop or `switch` may set: of `foreach`, those behind `as`."""
+    words = [token.text.lower() for token in passed]
+    if "as" in words and "&" not in words:
+        return _variables(passed[words.index("as") :])
+    return _assigned(passed) if passed else frozenset()
 
 
 def _assigned(passed: tuple[Token, ...]) -> frozenset[str]:

@@ -14,6 +14,7 @@ from opsctl.stack.php.tokens import PhpSyntaxError
 from opsctl.stack.php.values import Files, Opaque, PhpConfig, Setting, Unknown, Value
 
 _DEEPEST = 20
+_DEEPEST_LOOP = 6
 # Code, not configuration: WordPress itself, and Composer's loader of classes.
 _NOT_FOLLOWED = ("wp-settings.php", "autoload.php")
 _CONDITION = "depends on a condition that is not understood"
@@ -120,11 +121,31 @@ class _Reader:
         return self._fork(statement.line, statement.then, statement.otherwise)
 
     def _perhaps(self, statement: Perhaps) -> _Flow:
+        """Bodies of which any may run, wholly or in part and again: what they may set is not known any more.
+
+        Once that is so, further branches may be open in them; they are gone through until nothing new is set.
+        """
         self.evaluator.line = statement.line
         unknown = self.evaluator.unknown(f"depends on '{statement.what}', which is not followed")
-        for name in statement.variables & self.session.state.variables.keys():
-            self.session.state.variables[name] = Setting(unknown, self.file, statement.line)
-        return self._fork(statement.line, *statement.bodies, ())
+        session, state, before = self.session, self.session.state, self.session.touched
+        session.loops += 1
+        if session.loops > _DEEPEST_LOOP:
+            raise RecursionError
+        known: set[str] = set()
+        session.touched = {f"${name}" for name in statement.variables}
+        while True:
+            known |= session.touched
+            state.forget(known, unknown)
+            for body in statement.bodies:
+                session.state = state.copy()
+                self._block(body)
+                session.ended = False
+                state.hear(session.state)
+            if session.touched <= known:
+                break
+        session.loops -= 1
+        session.state, session.touched = state, before | known
+        return _Flow.NEXT
 
     def _fork(self, line: int, *branches: Sequence[Statement]) -> _Flow:
         """Go through each branch as if it alone were taken. One that ends the program is not: the site runs."""

@@ -17,16 +17,33 @@ class State:
     files: list[Path] = field(default_factory=list)
     opaque: list[Opaque] = field(default_factory=list)
 
+    def forget(self, names: Iterable[str], unknown: Unknown) -> None:
+        """Let these constants and (with a `$`) variables have no known value, perhaps none at all if they had none."""
+        for name in names:
+            known = self.variables if name.startswith("$") else self.constants
+            found = known.get(name.removeprefix("$"))
+            unset = found is None or _perhaps_unset(found)
+            known[name.removeprefix("$")] = Setting(replace(unknown, perhaps_unset=unset), unknown.file, unknown.line)
+
     def copy(self) -> "State":
         """A state that goes its own way."""
         return State(
-            dict(self.constants), dict(self.variables), dict(self.classes), list(self.files), list(self.opaque)
+            dict(self.constants),
+            dict(self.variables),
+            dict(self.classes),
+            list(self.files),
+            list(self.opaque),
         )
 
     def take(self, other: "State") -> None:
         """Become what `other` is."""
         self.constants, self.variables, self.classes = other.constants, other.variables, other.classes
         self.files, self.opaque = other.files, other.opaque
+
+    def hear(self, other: "State") -> None:
+        """Take over which files were read and what was not understood on a way that may have been gone."""
+        self.files += [each for each in other.files if each not in self.files]
+        self.opaque += [each for each in other.opaque if each not in self.opaque]
 
 
 def join(states: Iterable[State], why: str, file: Path, line: int) -> State:
@@ -38,8 +55,7 @@ def join(states: Iterable[State], why: str, file: Path, line: int) -> State:
         joined.constants = _join(joined.constants, other.constants, unknown)
         joined.variables = _join(joined.variables, other.variables, unknown)
         joined.classes = _join(joined.classes, other.classes, unknown)
-        joined.files += [each for each in other.files if each not in joined.files]
-        joined.opaque += [each for each in other.opaque if each not in joined.opaque]
+        joined.hear(other)
     return joined
 
 
