@@ -22,7 +22,6 @@ DATA = (
     "/usr/share/mysql",
     "/usr/share/mariadb",
     "/usr/share/php",
-    "/usr/share/php8.2-common",
     "/usr/share/nginx",
     "/usr/share/zoneinfo",
     "/usr/share/misc",

@@ -24,7 +24,7 @@ _SYSTEM = tuple(
     PurePosixPath(path)
     for path in (
         *("/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib64", "/usr/libexec", "/usr/share/mysql", "/usr/share/mariadb"),
-        *("/usr/share/php", "/usr/share/php8.2-common", "/usr/share/nginx", "/usr/share/zoneinfo", "/usr/share/misc"),
+        *("/usr/share/php", "/usr/share/nginx", "/usr/share/zoneinfo", "/usr/share/misc"),
         *("/etc/alternatives", "/etc/ld.so.cache", "/etc/localtime", "/etc/php"),
         *("/bin", "/sbin", "/lib", "/lib64", "/proc", "/dev", "/tmp", "/run"),  # noqa: S108 - the sandbox's own
     )

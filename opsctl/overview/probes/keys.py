@@ -38,7 +38,8 @@ def recipient_probes(recipients: Sequence[str], keys_recipients: Sequence[str]) 
 
 def _recipients(recipients: Sequence[str], host: Runner) -> Seen:
     for number, recipient in enumerate(recipients, start=1):
-        done = host.run(command("age", "-e", "-r", recipient, "-o", "/dev/null", "/dev/null"), timeout_s=TIMEOUT_S)
+        # Nothing on standard input: age 1.2 refuses a file that is read and written.
+        done = host.run(command("age", "-e", "-r", recipient, "-o", "/dev/null"), timeout_s=TIMEOUT_S)
         if not done.ok:
             return bad(
                 f"age refuses recipient {number}, {recipient[:16]}…",
