@@ -77,7 +77,7 @@ class _Judge:
         taken = physical.confirm_whole(done[0], self.watch, self.lsn_dir, binlog=self.facts.binlog)
         with _connected(self.host) as connection:
             after = read_inventory(connection)
-        self.found = taken, confirm(self.before, after, taken.content)
+        self.found = taken, confirm(self.before, after, taken.content, taken.locked_at)
 
     def verdict(self) -> tuple[physical.Physical, tuple[Table, ...]]:
         """What was found by `approve`."""

@@ -4,9 +4,11 @@ It is whole only if the program ended well and says so in its last line, its str
 files that describe it are in the stream, and every table of the inventory has its files.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -21,6 +23,7 @@ COMPLETED = "completed OK!"
 CHECKPOINTS = ("xtrabackup_checkpoints", "mariadb_backup_checkpoints")
 INFO = ("xtrabackup_info", "mariadb_backup_info")
 BINLOG_INFO = ("xtrabackup_binlog_info", "mariadb_backup_binlog_info")
+_LOCKED = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) Acquired locks for BACKUP STAGE BLOCK_COMMIT")
 _KEEP = frozenset({*CHECKPOINTS, *INFO, *BINLOG_INFO, ".ren"})
 # Each table is an open file; the kernel's usual limit of 1024 is soon reached.
 _OPEN_FILES = 65535
@@ -30,7 +33,8 @@ _LOG_COPY_MS = 100
 
 @dataclass(frozen=True)
 class Physical:
-    """What a whole stream says of itself: LSNs, the tool's version, and the binary log's file, position and GTID."""
+    """What a whole stream says of itself: LSNs, the tool's version, the binary log's file, position and GTID, and the
+    second (UTC) in which definitions of tables were held fast."""
 
     content: StreamContent
     tool_version: str
@@ -40,6 +44,7 @@ class Physical:
     binlog_file: str | None
     binlog_position: int | None
     gtid_position: str
+    locked_at: datetime
 
 
 def backup_command(options: str, descriptor: int, *, parallel: int, lsn_dir: Path, target: Path) -> Command:
@@ -99,6 +104,7 @@ def confirm_whole(done: Completed, watched: StreamWatch, lsn_dir: Path, *, binlo
             binlog_file=file,
             binlog_position=position,
             gtid_position=gtid,
+            locked_at=_locked_at(done.stderr, info),
         )
     except (KeyError, ValueError) as error:
         raise StreamError(f"the database stream describes itself incompletely: {error}") from error
@@ -109,6 +115,12 @@ def _kept(content: StreamContent, names: tuple[str, ...]) -> str:
         if name in content.kept:
             return content.kept[name].decode(errors="replace")
     raise StreamError(f"the database stream has no {names[0]}: its backup is not whole")
+
+
+def _locked_at(said: str, info: Mapping[str, str]) -> datetime:
+    """When it took its last lock, by its log, or when it began, by its info; it runs in UTC. Raises KeyError."""
+    found = _LOCKED.search(said)
+    return datetime.strptime(found.group(1) if found else info["start_time"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
 
 
 def _read_pairs(text: str) -> dict[str, str]:

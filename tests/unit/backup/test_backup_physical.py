@@ -1,5 +1,6 @@
 """When a physical backup counts as whole."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,8 @@ from opsctl.core.process import Completed, command
 from tests.unit.backup.mbstreams import payload, whole
 
 CHECKPOINTS = b"backup_type = full-backuped\nfrom_lsn = 0\nto_lsn = 18446744073709551615\nlast_lsn = 7\n"
-INFO = b"uuid = x\ntool_command = --a=b\ntool_version = 10.11.19-MariaDB\n"
-SAID = "[00] 2026-05-01 02:00:00 completed OK!\n"
+INFO = b"uuid = x\nstart_time = 2026-05-01 01:59:00\ntool_command = --a=b\ntool_version = 10.11.19-MariaDB\n"
+SAID = "[00] 2026-05-01 01:59:58 Acquired locks for BACKUP STAGE BLOCK_COMMIT\n[00] 2026-05-01 02:00:00 completed OK!\n"
 OLD = ("xtrabackup_checkpoints", "xtrabackup_info", "xtrabackup_binlog_info")
 NEW = ("mariadb_backup_checkpoints", "mariadb_backup_info", "mariadb_backup_binlog_info")
 
@@ -38,6 +39,12 @@ def test_a_whole_backup_tells_lsns_version_and_position(tmp_path: Path, names: t
     assert (found.from_lsn, found.to_lsn, found.last_lsn) == ("0", "18446744073709551615", "7")
     assert found.tool_version == "10.11.19-MariaDB"
     assert (found.binlog_file, found.binlog_position, found.gtid_position) == ("bin.000042", 413, "0-7-10,1-8-3")
+    assert found.locked_at == datetime(2026, 5, 1, 1, 59, 58, tzinfo=UTC)
+
+
+def test_without_a_word_of_its_locks_a_backup_counts_from_its_start(tmp_path: Path) -> None:
+    found = judged(tmp_path, parts(OLD), said="completed OK!\n")
+    assert found.locked_at == datetime(2026, 5, 1, 1, 59, tzinfo=UTC)
 
 
 def test_a_server_without_a_binary_log_has_no_position(tmp_path: Path) -> None:
@@ -67,7 +74,7 @@ def test_a_program_that_did_not_end_with_completed_ok_made_no_backup(tmp_path: P
     "changed",
     [
         {OLD[0]: b"backup_type = full-backuped\nfrom_lsn = 0\n"},
-        {OLD[1]: b"uuid = x\n"},
+        {OLD[1]: b"uuid = x\nstart_time = 2026-05-01 01:59:00\n"},
         {OLD[2]: b"bin.000042\tnowhere\t\n"},
         {OLD[2]: b"bin.000042"},
     ],
