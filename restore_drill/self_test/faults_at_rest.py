@@ -91,7 +91,7 @@ def _extra(bench: Bench) -> None:
 
 
 def _edited(bench: Bench) -> None:
-    bench.alter(bench.manifest_key, lambda data: data.replace(b'"kind":"full"', b'"kind":"fuii"', 1) + b" ")
+    bench.alter(bench.manifest_key, lambda data: data.replace(b'"opsctl_version":"', b'"opsctl_version":"9', 1))
 
 
 def _unsigned(bench: Bench) -> None:

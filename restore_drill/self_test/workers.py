@@ -1,13 +1,15 @@
 """Does the same to many things, several at a time, each in a process.
 
-Processes, not threads: a sandbox dies with the *thread* that started it (PR_SET_PDEATHSIG, prctl(2)). A worker ends
-when its pipe does, so that a run that was killed leaves none behind for longer than its current piece of work.
+Processes, not threads: a sandbox dies with the *thread* that started it (PR_SET_PDEATHSIG, prctl(2)). A worker leaves
+when the process that started it is gone, and cleans up on its way.
 """
 
 import contextlib
 import multiprocessing
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -85,6 +87,7 @@ def _stop(process: SpawnProcess, pipe: "Connection[Any, Any]") -> None:
 def _serve(work: Callable[[_Thing], _Made], pipe: "Connection[Any, Any]") -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started us is interrupted too, and stops us
     signal.signal(signal.SIGTERM, _leave)
+    threading.Thread(target=_follow_parent, daemon=True).start()
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             thing = pipe.recv()
@@ -97,3 +100,10 @@ def _serve(work: Callable[[_Thing], _Made], pipe: "Connection[Any, Any]") -> Non
 
 def _leave(number: int, frame: FrameType | None) -> None:
     sys.exit(0)
+
+
+def _follow_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -1,6 +1,5 @@
 """Work in several processes: everything is done once, errors come back, and no process is left."""
 
-import contextlib
 import multiprocessing
 import os
 import select
@@ -65,22 +64,26 @@ def test_whoever_stops_listening_stops_the_workers() -> None:
     assert multiprocessing.active_children() == []
 
 
-_KILLED = """
-import os, signal, sys
+_RUN = """
 from restore_drill.self_test.workers import in_processes
-from tests.unit.restore.test_workers import where
+from tests.unit.restore.test_workers import stay
 if __name__ == "__main__":
-    work = in_processes(where, range(1000000), 2)
-    print(*{next(work)[1] for _ in range(50)}, flush=True)
-    os.kill(os.getpid(), signal.SIGKILL)
+    next(in_processes(stay, [1, 2], 2))
 """
 
 
-def test_workers_end_with_a_run_that_was_killed() -> None:
-    run = subprocess.run(
-        [sys.executable, "-c", _KILLED], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
-    )
-    assert run.returncode == -signal.SIGKILL
-    for process in map(int, run.stdout.split()):
-        with contextlib.suppress(ProcessLookupError):
-            select.select([os.pidfd_open(process)], [], [])
+def stay(thing: int) -> int:
+    sys.stdout.write(f"{os.getpid()}\n")
+    sys.stdout.flush()
+    time.sleep(3600)
+    return thing
+
+
+def test_workers_end_in_the_middle_of_their_work_when_the_run_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", _RUN], stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        workers = [os.pidfd_open(int(run.stdout.readline())) for _ in range(2)]
+        run.kill()
+        for worker in workers:
+            select.select([worker], [], [])
+            os.close(worker)
