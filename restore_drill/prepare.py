@@ -26,7 +26,7 @@ VERSION_TIMEOUT_S = 30.0
 
 # What the tool says of a redo log or tables that it cannot decrypt. With a wrong key it takes the log for a broken one;
 # but its hash was verified, so it is what was backed up.
-_UNDECRYPTABLE = ("encryption key", "Log scan aborted", "FILE_CHECKPOINT", "decrypt")
+_UNDECRYPTABLE = ("encryption key", "Encryption key", "Log scan aborted", "FILE_CHECKPOINT", "decrypt")
 
 # From MariaDB 11.1 the tool writes mariadb_backup_*.
 _PREFIXES = ("xtrabackup", "mariadb_backup")
