@@ -1,0 +1,1 @@
+"""What is written from the command tree: docs/cli.md, the man page, completions. `script/docs` writes all of it."""
