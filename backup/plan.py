@@ -68,10 +68,19 @@ def _sets(host: Host, nginx: NginxConfig | None) -> Iterable[PlannedSet]:
             site.name, (*site.paths, *uploads), TreeOptions(exclude=site.exclude, uploads=real), site.uploads
         )
     if nginx is not None:
-        paths = (*host.nginx.paths, *nginx.files, *nginx.certificates)
-        yield PlannedSet(NGINX, tuple(dict.fromkeys(paths)), TreeOptions(keys_anywhere=True))
+        paths = (*host.nginx.paths, *_outside(host, (*nginx.files, *nginx.certificates)))
+        yield PlannedSet(NGINX, paths, TreeOptions(keys_anywhere=True))
     if host.database.config_paths:
         yield PlannedSet(MARIADB, host.database.config_paths, TreeOptions())
+
+
+def _outside(host: Host, files: Iterable[Path]) -> Iterable[Path]:
+    """Those of nginx's files that do not lie, with all links to them, in its trees anyway."""
+    trees = real_roots(host.stack.root, host.nginx.paths)
+    for file in dict.fromkeys(files):
+        links, real = resolve(host.stack.root, file)
+        if not all(any(place.is_relative_to(tree) for tree in trees) for place in (*links, real)):
+            yield file
 
 
 def _secret_files(site: SiteSection) -> tuple[Path, ...]:

@@ -26,6 +26,7 @@ HARMLESS = {
     "etc/ssl/certs/other.pem": "-----BEGIN CERTIFICATE-----\nharmless, and outside of the paths\n",
     "etc/opsctl/opsctl.toml": "harmless = true",
     "etc/mysql/my.cnf": "[mariadbd]",
+    "srv/vhosts/linked.conf": "server { server_name linked.example; }",
     "etc/nginx/nginx.conf": """
         events {}
         http {
@@ -34,6 +35,7 @@ HARMLESS = {
             ssl_certificate_key /etc/letsencrypt/live/blog/privkey.pem; }
           server { server_name other.example;
             ssl_certificate /etc/ssl/certs/other.pem; ssl_certificate_key /etc/ssl/private/other.key; }
+          include sites/*.conf;
         }""",
 }
 
@@ -47,6 +49,8 @@ def host_with_secrets(directory: Path, server: Server) -> Host:
     live.mkdir(parents=True)
     for name in ("privkey", "fullchain"):
         (live / f"{name}.pem").symlink_to(f"../../archive/blog/{name}1.pem")
+    (root / "etc/nginx/sites").mkdir()
+    (root / "etc/nginx/sites/linked.conf").symlink_to("/srv/vhosts/linked.conf")
     site = SiteSection(
         name="blog",
         kind="wordpress",
@@ -104,8 +108,17 @@ def test_data_and_keys_together_are_the_whole_tree(directory: Path, shared_serve
     assert (tree / "etc/letsencrypt/live/blog/privkey.pem").read_text() == SENTINELS[
         "etc/letsencrypt/archive/blog/privkey1.pem"
     ]
+    [nginx] = [files for files in manifest.files if files.name == "nginx"]
+    assert nginx.paths == (
+        "/etc/nginx",
+        "/etc/nginx/sites/linked.conf",
+        "/etc/letsencrypt/live/blog/fullchain.pem",
+        "/etc/ssl/certs/other.pem",
+    )
+    assert (tree / "etc/nginx/sites/linked.conf").readlink() == Path("/srv/vhosts/linked.conf")
+    assert (tree / "srv/vhosts/linked.conf").read_text() == HARMLESS["srv/vhosts/linked.conf"]
     assert manifest.web_server is not None
-    assert manifest.web_server.server_names == ("blog.example", "www.blog.example", "other.example")
+    assert manifest.web_server.server_names == ("blog.example", "www.blog.example", "other.example", "linked.example")
 
 
 def test_the_keys_archive_does_not_open_with_the_identity_of_the_data(directory: Path, shared_server: Server) -> None:
