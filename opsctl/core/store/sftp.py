@@ -358,6 +358,8 @@ class SftpUpload:
             except UnreachableError as error:
                 connected = False
                 self._store.lost(self._channel)
+                if not self._open:  # another thread gave the upload up
+                    raise
                 self._patience.failed(error)
                 continue
             return

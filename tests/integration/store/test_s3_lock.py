@@ -96,3 +96,10 @@ def test_a_bucket_without_object_lock_refuses_a_lock(bucket: S3Bucket) -> None:
     store = S3Store(dataclasses.replace(bucket, bucket="plain"))
     with pytest.raises(DeniedError, match="cannot lock"):
         store.create("acme/one", retain_until=SOON)
+
+
+def test_a_lock_that_the_service_does_not_set_is_an_error(store: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(store, "acme/one", b"x")
+    monkeypatch.setattr(store._client(), "put_object_retention", lambda **asked: {})
+    with pytest.raises(DeniedError, match="is not locked until"):
+        store.extend_lock("acme/one", SOON)

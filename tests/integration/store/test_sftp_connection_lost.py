@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from opsctl.core.errors import UnreachableError
-from opsctl.core.store import get, put
+from opsctl.core.store import StoreError, get, put
 from opsctl.core.store.directory import DirectoryStore
 from opsctl.core.store.sftp import SftpStore
+from opsctl.core.store.sftp_connection import SftpServer
 from tests.support.sshd import Sshd
 
 DATA = bytes(range(251)) * 40_000  # 10 MB
@@ -137,9 +138,29 @@ def test_bytes_that_the_server_lost_with_its_power_are_noticed(
         sshd.drop_connections()
         (hidden,) = (folder[0] / "acme").iterdir()
         os.truncate(hidden, 1000)
-        with pytest.raises(Exception, match="what it had confirmed is gone"):
+        with pytest.raises(StoreError, match="what it had confirmed is gone"):
             upload.commit()
     assert list(sftp_store.list("")) == []
+
+
+class LosesBytes(SftpStore):
+    """Of a server that confirmed and synced bytes, and has not all of them."""
+
+    def __init__(self, server: SftpServer, folder: tuple[Path, str]) -> None:
+        super().__init__(server, folder[1])
+        self._here = folder[0]
+
+    def publish(self, key: str, hidden: str, final: str, size: int) -> None:
+        os.truncate(self._here / "acme" / Path(hidden).name, size - 1)
+        super().publish(key, hidden, final, size)
+
+
+def test_what_has_not_arrived_whole_is_not_published(sshd: Sshd, folder: tuple[Path, str]) -> None:
+    store = LosesBytes(sshd.server(), folder)
+    with pytest.raises(StoreError, match="9 of 10 bytes have arrived"):
+        put(store, "acme/one", b"0123456789")
+    assert [path for path in folder[0].rglob("*") if path.is_file()] == []
+    store.close()
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def _files(folder: Path) -> list[str]:
 def test_a_disk_that_fills_up_during_an_upload_fails_it() -> None:
     limited = ("env", "--ignore-signal=XFSZ", "prlimit", f"--fsize={3 << 20}")
     with _served(wrapper=limited) as (store, here):
-        with pytest.raises(StoreError, match="the server says"):
+        with pytest.raises(StoreError, match="the server says 'Failure'"):
             put(store, "acme/big", b"x" * (8 << 20))
         assert store.stat("acme/big") is None
         assert _files(here) == []
@@ -45,7 +45,7 @@ def test_a_disk_that_fills_up_with_the_last_byte_fails_the_commit() -> None:
     limited = ("env", "--ignore-signal=XFSZ", "prlimit", f"--fsize={100_000}")
     with _served(wrapper=limited) as (store, here), store.create("acme/big") as upload:
         upload.write(b"x" * 100_001)  # still under way, nobody has answered yet
-        with pytest.raises(StoreError, match="the server says"):
+        with pytest.raises(StoreError, match="the server says 'Failure'"):
             upload.commit()
         assert store.stat("acme/big") is None
         upload.abort()
