@@ -148,8 +148,8 @@ def test_a_unit_that_names_other_option_files_is_followed(tmp_path: Path) -> Non
     files = {
         "/etc/my.cnf": "[mysqld]\ndatadir=/decoy\n",
         "/srv/db/my.cnf": "[mysqld]\ndatadir=/srv/db/data\n",
-        "/etc/systemd/system/mariadb.service.d/opts.conf": "[Service]\n# --defaults-file=/decoy.cnf\n"
-        'Environment="MYSQLD_OPTS=--defaults-file=/srv/db/my.cnf"\n',
+        "/etc/systemd/system/mariadb.service.d/opts.conf": "[Service]\n"
+        'Environment="MYSQLD_OPTS=--defaults-file=/srv/db/my.cnf"\n# --defaults-file=/decoy.cnf\n',
         "/etc/systemd/system/other.service.d/opts.conf": "[Service]\nExecStart=/usr/sbin/mariadbd --datadir=/decoy\n",
     }
     host = HostFiles(make_tree(tmp_path, files))

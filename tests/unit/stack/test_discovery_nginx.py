@@ -147,6 +147,12 @@ def test_names_of_sites_are_short_their_own_and_always_the_same(tmp_path: Path) 
     assert found == look(tmp_path)
 
 
+def test_two_sites_of_one_host_name_are_numbered(tmp_path: Path) -> None:
+    servers = [f"listen {port};\nserver_name a.example;\nroot /srv/{port};" for port in (80, 81, 82)]
+    found = look(tmp_path, served(*servers), {f"/srv/{port}/index.html": "x" for port in (80, 81, 82)})
+    assert [site.name for site in found.sites] == ["a-example", "a-example-2", "a-example-3"]
+
+
 def test_a_static_site_keeps_its_secrets_apart(tmp_path: Path) -> None:
     files = {"/srv/www/.htpasswd": "u:x", "/srv/www/.env.production": "K=x", "/srv/www/data/config.json": '{"a": 1}'}
     site = only(look(tmp_path, served("server_name a.example;\nroot /srv/www;"), PAGE, files))

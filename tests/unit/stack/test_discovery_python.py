@@ -45,13 +45,16 @@ def test_an_environment_elsewhere_belongs_to_the_service(tmp_path: Path) -> None
     [
         "ExecStart=-/srv/api/venv/bin/gunicorn app:app",
         "ExecStart=/bin/true\nExecStart=\nExecStart=/srv/api/venv/bin/gunicorn \\\n# decoy\n    app:app",
+        "ExecStart=/opt/decoy/venv/bin/python app.py\nExecStart=\nExecStart=/srv/api/venv/bin/gunicorn app:app",
+        "ExecStart=\\\n# /opt/decoy/venv/bin/python \\\n/srv/api/venv/bin/gunicorn app:app",
         "ExecStart=/usr/bin/python3 /srv/api/app.py",
         "ExecStart=/usr/bin/env python3.11 /srv/api/app.py",
         'ExecStart="/srv/api/venv/bin/gunicorn" app:app',
     ],
 )
 def test_the_forms_of_a_start(start: str, tmp_path: Path) -> None:
-    site = only(look(tmp_path, served(), unit(start), APP))
+    decoy = {"/opt/decoy/venv/pyvenv.cfg": "x", "/opt/decoy/venv/bin/python": "x"}
+    site = only(look(tmp_path, served(), unit(start), APP, decoy))
     assert site.paths == (Path("/srv/api"), Path(UNIT))
 
 
