@@ -73,7 +73,7 @@ def self_test_(
 ) -> Answer:
     """Prove that the drill can fail: make faults in copies of the newest backup, and see each one caught.
 
-    The repository is only read. Takes about four times the room of the backup in drill.scratch_dir.
+    The repository is only read. Needs about four times the room of a drill in drill.scratch_dir.
     """
     if list_faults:
         faults = self_test_view.listed(FAULTS)

@@ -27,8 +27,8 @@ def self_test(host: DrillHost, *, only: Sequence[str] = (), workers: int | None 
     """Prove on the newest backup that the drill finds faults; record and return what came of it.
 
     `only` are ids of faults, by default all; `workers` how many are tried at a time, by default two where there are two
-    processors. Everything happens in copies below `drill.scratch_dir`, which takes about
-    four times the room of the backup; the repository is only read, and that is verified.
+    processors. Everything happens in copies below `drill.scratch_dir`, which needs about
+    four times the room of a drill; the repository is only read, and that is verified.
     Raises SettingsError for an unknown fault, OpsError when there is no backup or a drill cannot begin.
     """
     started = utcnow()

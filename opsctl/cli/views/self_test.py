@@ -10,7 +10,7 @@ from opsctl.cli.table import WIDTH, Cell, table, wrap
 from opsctl.cli.views.drill import check_text
 from opsctl.cli.words import OUTCOME_WORDS, seconds, size
 from opsctl.core.words import counted
-from restore_drill.self_test.fault import Fault
+from restore_drill.self_test.fault import SANDBOX, Fault
 from restore_drill.self_test.report import FaultResult, SelfTestBody, SelfTestReport, Verdict
 
 _STYLES = {
@@ -69,13 +69,14 @@ def report_text(report: SelfTestReport, paint: Painter) -> Iterator[str]:
     yield paint("Self-test", "bold") + f" on backup {body.backup_id}"
     yield ""
     if body.clean_passed:
-        yield from table(
-            ("fault", "what if", "expected", "caught by", "time"), [_row(each) for each in body.faults], paint
-        )
+        rows = [_row(each) for each in body.faults]
+        yield from table(("fault", "expected", "caught by", "time"), rows, paint)
     else:
         yield from _clean_text(body, paint)
     yield ""
-    yield from _troubles(body, paint)
+    for fault in body.faults:
+        if fault.verdict is not Verdict.CAUGHT or fault.expected == SANDBOX:
+            yield from _found(fault, paint)
     took = seconds((report.finished - report.started).total_seconds())
     for line in wrap(f"{_sum(body)} It took {took}.", WIDTH):
         yield paint(line, "red" if body.exit_code else "green")
@@ -86,7 +87,7 @@ def report_text(report: SelfTestReport, paint: Painter) -> Iterator[str]:
 def _row(result: FaultResult) -> tuple[Cell | str, ...]:
     caught = _WORDS.get(result.verdict) or ", ".join(result.caught_by)
     time = Cell(seconds(result.duration_s), "dim", right=True)
-    return result.id, result.title, result.expected, Cell(caught, _STYLES[result.verdict]), time
+    return result.id, result.expected, Cell(caught, _STYLES[result.verdict]), time
 
 
 def _clean_text(body: SelfTestBody, paint: Painter) -> Iterator[str]:
@@ -95,13 +96,11 @@ def _clean_text(body: SelfTestBody, paint: Painter) -> Iterator[str]:
         yield from check_text(str(number), result, width, paint)
 
 
-def _troubles(body: SelfTestBody, paint: Painter) -> Iterator[str]:
-    """What was found of each fault that was not caught as it has to be."""
-    for fault in body.faults:
-        if fault.verdict is not Verdict.CAUGHT:
-            first, *more = wrap(f"{fault.id}: {fault.found}", WIDTH)
-            yield first.replace(fault.id, paint(fault.id, _STYLES[fault.verdict]), 1)
-            yield from (*more, "")
+def _found(fault: FaultResult, paint: Painter) -> Iterator[str]:
+    """What was found of a fault that was not caught as it has to be, or what a hostile one came to."""
+    first, *more = wrap(f"{fault.id}: {fault.title}: {fault.found}", WIDTH)
+    yield first.replace(fault.id, paint(fault.id, _STYLES[fault.verdict]), 1)
+    yield from (*more, "")
 
 
 def _sum(body: SelfTestBody) -> str:
