@@ -16,6 +16,7 @@ from backup.plan import PlannedSet
 from backup.tarstream import tar_stream
 from backup.tree import Found, Walk
 from opsctl.core.errors import OpsError
+from opsctl.core.failpoints import failpoint
 from opsctl.core.pipeline import Source
 
 TAR = "tar.zst.age"
@@ -23,6 +24,7 @@ LIST = "zst.age"
 LEDGER = "ledger.sqlite"
 ALLOWED_SIGNERS = "allowed_signers"
 SETTINGS = "settings"
+SNAPSHOT = ".snapshot-"
 
 
 def archive_set(host: Host, archives: Archives, planned: PlannedSet, secrets: Secrets) -> FileSet:
@@ -75,9 +77,10 @@ def archive_state(host: Host, archives: Archives) -> None:
 @contextlib.contextmanager
 def _state(host: Host) -> Iterator[Iterable[Found]]:
     host.machine.state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".snapshot-", dir=host.machine.state_dir) as scratch:
+    with tempfile.TemporaryDirectory(prefix=SNAPSHOT, dir=host.machine.state_dir) as scratch:
         ledger = Path(scratch) / LEDGER
         host.ledger.snapshot(ledger)
+        failpoint("backup.after_snapshot")
         places = {Path("/") / LEDGER: ledger, Path("/") / ALLOWED_SIGNERS: host.trust.allowed_signers}
         places |= {Path("/") / SETTINGS / file.resolve().relative_to("/"): file for file in host.settings_files}
         yield (open_found(places[name], name) for name in sorted(places))

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from backup.context import Host
 from backup.mbstream import StreamContent, StreamError, StreamWatch
 from opsctl.core.errors import AuthError, OpsError
+from opsctl.core.failpoints import failpoint
 from opsctl.core.process import Command, CommandFailedError, Completed, client_options, command
 
 COMPLETED = "completed OK!"
@@ -70,6 +71,7 @@ def backup_command(options: str, descriptor: int, *, parallel: int, lsn_dir: Pat
 def producing(host: Host, password: SecretStr | None, lsn_dir: Path) -> Iterator[Command]:
     """The command that streams the backup while the block runs; it leaves its LSNs in `lsn_dir`, made here."""
     lsn_dir.mkdir(mode=0o700, parents=True)
+    failpoint("backup.after_lsn_dir")
     database = host.database
     with client_options(user=database.backup_user, password=password, socket=database.socket) as (options, descriptor):
         # The target only names a place: a stream writes nothing there.

@@ -1,7 +1,9 @@
 """`backup run`: one full backup, from the lock to the signed manifest and the record."""
 
+import contextlib
 import shutil
 import socket
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Literal
 
@@ -11,15 +13,15 @@ from backup.archive import Archives
 from backup.context import Host
 from backup.database import archive_database, look_at_server
 from backup.documents import publish
-from backup.files import archive_keys, archive_set, archive_state
+from backup.files import SNAPSHOT, archive_keys, archive_set, archive_state
 from backup.heads import publish_head
 from backup.manifest import Database, FileSet, Manifest
 from backup.plan import Plan, make_plan
 from backup.readme import publish_readme
 from backup.records import BACKUP, BACKUP_VERSION, BackupBody
 from opsctl.core.canonical import sha256_hex
-from opsctl.core.clock import utcnow
-from opsctl.core.errors import OpsError
+from opsctl.core.clock import in_order, utcnow
+from opsctl.core.errors import IntegrityError, OpsError
 from opsctl.core.locks import lock
 from opsctl.core.record import Record
 from opsctl.core.result import Outcome
@@ -27,6 +29,8 @@ from opsctl.core.signing import Namespace
 from opsctl.core.store.directory import DirectoryStore
 
 LSN = "lsn"
+OTHERS_PARTIALS = timedelta(days=1)
+"""Age at which what a drill or a shipment was writing is certainly a killed one's."""
 
 
 def run_backup(host: Host, *, kind: Literal["full"] = "full", lock_wait_s: float = 0.0) -> Manifest:
@@ -44,7 +48,7 @@ class _Run:
         self.host = host
         self.kind = kind
         self.started = utcnow()
-        self.id = layout.new_backup_id(self.started, kind)
+        self.id = layout.new_backup_id(in_order(self.started, _newest(host)), kind)
         self.archives = Archives(host, self.id)
         self.lsn_dir = host.machine.state_dir / LSN / self.id
         self.published = False
@@ -52,7 +56,7 @@ class _Run:
     def run(self) -> Manifest:
         """Do it all; on the way out, whatever happened, clean up and write the record."""
         try:
-            self._remove_partials()
+            self._remove_leftovers()
             manifest = self._take()
             data = self._publish(manifest)
             publish_head(self.host)
@@ -65,10 +69,26 @@ class _Run:
         self._record(Outcome.PASSED, self._body_of(manifest, data))
         return manifest
 
-    def _remove_partials(self) -> None:
-        store = self.host.store
-        if isinstance(store, DirectoryStore):
-            store.remove_partials(layout.backups(self.host.stack.name), older_than=self.started)
+    def _remove_leftovers(self) -> None:
+        """Remove what killed runs left of backups that do not exist: only the holder of the lock makes any here."""
+        host, exist = self.host, set(self.host.catalog.backup_ids())
+        if isinstance(host.store, DirectoryStore):
+            prefix = layout.backups(host.stack.name)
+            host.store.remove_partials(prefix, older_than=self.started)
+            host.store.remove_partials(host.stack.name, older_than=self.started - OTHERS_PARTIALS)
+            keys = [item.key for item in host.store.list(prefix)]
+            orphans = {key for key in keys if key[len(prefix) :].partition("/")[0] not in exist}
+            # A manifest that does not hold may need any of them, and is for `backup verify` to report.
+            with contextlib.suppress(IntegrityError):
+                for key in orphans - (_needed(host, exist) if orphans else set()):
+                    host.store.delete(key)
+            for folder in (host.store.directory / prefix).glob("*"):
+                with contextlib.suppress(OSError):  # that of a backup that exists is not empty
+                    folder.rmdir()
+        state = host.machine.state_dir
+        lsns = [path for path in (state / LSN).glob("*") if path.name not in exist]
+        for left in (*lsns, *state.glob(f"{SNAPSHOT}*")):
+            shutil.rmtree(left)
 
     def _take(self) -> Manifest:
         """Seal everything, the files after the database, so that each attachment it knows has its file."""
@@ -154,6 +174,18 @@ class _Run:
                 "gtid_state": manifest.database.gtid_state,
             }
         )
+
+
+def _needed(host: Host, backup_ids: Iterable[str]) -> set[str]:
+    """The archives that backups consist of, which may lie beside another one's. Raises IntegrityError."""
+    return {artefact.key for each in backup_ids for artefact in host.catalog.manifest(each).artefacts}
+
+
+def _newest(host: Host) -> str | None:
+    """The newest backup's id, if there is one. A repository that cannot be read is what the run will fail for."""
+    with contextlib.suppress(OpsError):
+        return max(host.catalog.backup_ids(), default=None)
+    return None
 
 
 def _first_line(error: BaseException) -> str:

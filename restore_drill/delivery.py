@@ -8,6 +8,7 @@ from pathlib import Path
 from backup.manifest import Manifest
 from opsctl.core.clock import iso
 from opsctl.core.errors import IntegrityError
+from opsctl.core.failpoints import failpoint
 from restore_drill.hostile import new_file
 from restore_drill.options import Geometry, below, datadir_words, option_file
 from restore_drill.paths import ScratchPaths
@@ -33,6 +34,7 @@ def deliver(
     uid, gid = server_owner()
     paths.data.rename(result / "data")
     _give(result / "data", uid, gid)
+    failpoint("restore.data_delivered")
     for part, name in ((paths.tree, "files"), (paths.state, "state")):
         if not any(part.iterdir()):
             continue
@@ -40,6 +42,7 @@ def deliver(
         (result / name).chmod(0o700)
         os.chown(result / name, os.geteuid(), os.getegid())
     _keep_keys(paths, manifest, result / "keys", uid, gid)
+    failpoint("restore.keys_delivered")
     with new_file(result / OPTIONS, mode=0o644) as file:
         file.write(server_options(manifest, geometry, final).encode())
     with new_file(result / START, mode=0o644) as file:

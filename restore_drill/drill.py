@@ -148,8 +148,8 @@ def _recovery_point(host: DrillHost, now: datetime) -> RecoveryPoint:
     """Measured since the last drill that can be read; a broken one does not keep the next from being run."""
     since = None
     with suppress(IntegrityError):
-        drills = list_drills(host.catalog)
-        since = drills[-1].started if drills else None
+        began = [drill.started for drill in list_drills(host.catalog)]
+        since = max((moment for moment in began if moment <= now), default=None)
     return measure(host.catalog, since=since, now=now, off_host=host.off_host, objective_min=host.objectives.rpo_min)
 
 
@@ -176,7 +176,7 @@ def _finish(host: DrillHost, course: _Course) -> DrillReport:
     everything = (*course.results, *course.extra)
     outcome = outcome_of(everything)
     body = DrillBody(
-        id=new_drill_id(course.started),
+        id=new_drill_id(host.catalog, course.started),
         repository=host.repository,
         backup_id=course.backup_id,
         backup_finished=course.manifest.finished if course.manifest else None,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from backup.manifest import Database
 from opsctl.core.errors import AuthError, IntegrityError, OpsError
+from opsctl.core.failpoints import failpoint
 from opsctl.core.process import Command, CommandFailedError, command, run
 from opsctl.core.sandbox import Mount, give_to_sandbox, sandbox_owner, sandboxed
 from restore_drill.hostile import new_file, read_small
@@ -76,6 +77,7 @@ def prepare(
     what the manifest says, AuthError when the restored keys do not open them, CommandFailedError.
     """
     _require_tool(database)
+    failpoint("restore.before_prepare")
     geometry = parse_geometry(read_small(data / OPTIONS))
     last = _verify_chain([read_checkpoints(directory) for directory in (data, *incrementals)], database)
     with new_file(data / OPTIONS) as file:

@@ -60,7 +60,7 @@ def measure(
         since=since,
         database_s=_worst(database, since, now),
         segments=sum(1 for _, arrived in segments if since is None or arrived > since),
-        newest_heartbeat=max(heartbeats, default=None),
+        newest_heartbeat=heartbeats[-1] if heartbeats else None,
         files_s=_worst(files, since, now),
         backups=sum(1 for manifest in backups if since is None or manifest.finished > since),
         off_host=off_host,

@@ -9,7 +9,7 @@ from backup.catalog import Catalog
 from backup.documents import fetch, publish
 from backup.manifest import Phase
 from opsctl.core.canonical import parse_versioned
-from opsctl.core.clock import compact, new_id
+from opsctl.core.clock import compact, in_order, new_id
 from opsctl.core.errors import ExitCode, IntegrityError, OpsError
 from opsctl.core.record import Record
 from opsctl.core.result import Outcome, Result
@@ -73,9 +73,9 @@ def outcome_of(results: tuple[Result, ...]) -> Outcome:
     return Outcome.PASSED
 
 
-def new_drill_id(started: datetime) -> str:
-    """An id such as `20260501T020000Z-1a2b3c4d`; ids sort by time."""
-    return f"{compact(started)}-{new_id()}"
+def new_drill_id(catalog: Catalog, started: datetime) -> str:
+    """An id such as `20260501T020000Z-1a2b3c4d`; ids sort by time, also when a clock was set back."""
+    return f"{compact(in_order(started, max(_ids(catalog), default=None)))}-{new_id()}"
 
 
 def publish_drill(catalog: Catalog, signer: Signer, report: DrillReport) -> None:
@@ -86,9 +86,7 @@ def publish_drill(catalog: Catalog, signer: Signer, report: DrillReport) -> None
 def list_drills(catalog: Catalog) -> list[DrillReport]:
     """All drills of the stack that a trusted machine signed, oldest first. Raises IntegrityError, which names it, for
     one whose signature or form does not hold."""
-    prefix, end = layout.drills(catalog.stack), ".json"
-    keys = [item.key for item in catalog.store.list(prefix)]
-    return [show_drill(catalog, key[len(prefix) : -len(end)]) for key in keys if key.endswith(end)]
+    return [show_drill(catalog, drill_id) for drill_id in _ids(catalog)]
 
 
 def show_drill(catalog: Catalog, drill_id: str) -> DrillReport:
@@ -101,6 +99,12 @@ def show_drill(catalog: Catalog, drill_id: str) -> DrillReport:
     if (report.body.id, report.subject, report.kind) != (drill_id, catalog.stack, KIND):
         raise IntegrityError(f"{key} describes another drill: {report.subject}/{report.body.id}")
     return report
+
+
+def _ids(catalog: Catalog) -> list[str]:
+    prefix, end = layout.drills(catalog.stack), ".json"
+    keys = [item.key for item in catalog.store.list(prefix)]
+    return [key[len(prefix) : -len(end)] for key in keys if key.endswith(end)]
 
 
 def _key(catalog: Catalog, drill_id: str) -> str:

@@ -1,5 +1,6 @@
 """Restore a backup, and the binary logs since, into a directory: verified, proved, and whole or not there at all."""
 
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from backup.manifest import Manifest, Part, Phase
 from opsctl.core.clock import iso, utcnow
 from opsctl.core.errors import OpsError, SettingsError
+from opsctl.core.failpoints import failpoint
 from opsctl.core.process import command, run
 from opsctl.core.record import Record
 from opsctl.core.result import Outcome
@@ -22,10 +24,11 @@ from restore_drill.replay import Replayed
 from restore_drill.restored import Attempt, Restored, Value
 from restore_drill.steps import open_all, prepare_database, replay_logs, resolved_database, serving
 from restore_drill.trust import HeadMemory, check_head
-from restore_drill.workspace import workspace
+from restore_drill.workspace import remove_dead, workspace
 
 KIND = "restore"
 VERSION = 1
+PREFIX = ".opsctl-restore-"
 SYNC_TIMEOUT_S = 3600.0
 
 
@@ -69,10 +72,11 @@ def restore(
     started = utcnow()
     to = to.absolute()
     target = parse_target(at=at, gtid=gtid, latest=latest)
+    remove_dead(to.parent, prefix=PREFIX)
     require_empty(to)
     memory = HeadMemory(host.machine.state_dir, host.stack, host.repository)
     phases = Phases()
-    with workspace(to.parent, prefix=f".{to.name}.opsctl-") as paths:
+    with workspace(to.parent, prefix=PREFIX) as paths:
         catalog = host.catalog
         with phases.measured("trust"):
             head = check_head(catalog, memory.recall())
@@ -83,7 +87,9 @@ def restore(
             manifest = manifest.model_copy(update={"database": resolved_database(restored)})
             result = deliver(paths, manifest, take(restored.prepared).geometry, to, replayed)
             run(command("sync", "--file-system", result), timeout_s=SYNC_TIMEOUT_S)
-            result.rename(to)
+            failpoint("restore.before_rename")
+            _put(result, to)
+            failpoint("restore.after_rename")
             sync_directory(to.parent)
     if head is not None:
         memory.remember(head)
@@ -109,6 +115,16 @@ def require_empty(to: Path) -> None:
         raise SettingsError("the target is a mount point", where=str(to), hint=f"use a directory in it: {to}/restored")
     if any(to.iterdir()):
         raise SettingsError("the target is not empty", where=str(to), hint="name one that is empty or absent")
+
+
+def _put(result: Path, to: Path) -> None:
+    """Let the result appear. Raises SettingsError when somebody else has put something there meanwhile."""
+    try:
+        result.rename(to)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise SettingsError("the target is not empty any more", where=str(to), hint="name another one") from error
+        raise
 
 
 class Phases:

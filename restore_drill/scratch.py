@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from pymysql.constants import CR
 
 from opsctl.core.errors import OpsError, UnreachableError
+from opsctl.core.failpoints import failpoint
 from opsctl.core.process import Child, command, describe_status, kill, spawn
 from opsctl.core.sandbox import Mount, give_to_sandbox, sandboxed
 from restore_drill.hostile import new_file, opened_socket, read_tail
@@ -250,6 +251,7 @@ class ScratchServer:
             self._child = spawn(
                 sandboxed(command(*self._words), self._place.mounts()), stdin=None, stdout=output, stderr=output
             )
+        failpoint("restore.server_started")
         self._wait_until_ready(self._child)
         (run / "init.sql").unlink()
 

@@ -4,18 +4,15 @@ A repository that was rolled back, by a thief or by a tired administrator, is co
 in it holds. Only who remembers how far it reached can tell.
 """
 
-import contextlib
-import os
-import secrets
 from pathlib import Path
 
 from backup.catalog import Catalog, LineageRef
 from backup.segment import Head, parse_head
 from opsctl.core.canonical import canonical, sha256_hex
 from opsctl.core.clock import iso
+from opsctl.core.durable import locked_directory, replace_file
 from opsctl.core.errors import IntegrityError
 from opsctl.core.signing import SignatureError
-from opsctl.core.store.directory import sync_directory
 
 _HINT = "ask who restored or pruned it; use another copy, or remove the remembered head only once you know why"
 
@@ -38,19 +35,11 @@ class HeadMemory:
             return None
 
     def remember(self, head: Head) -> None:
-        """Keep a head, durably and whole or not at all."""
-        self.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        fresh = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
-        try:
-            with fresh.open("wb") as file:
-                file.write(canonical(head))
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self.path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                fresh.unlink()
-        sync_directory(self.path.parent)
+        """Keep a head durably, unless another run that ended meanwhile has kept a newer one. Raises OpsError."""
+        with locked_directory(self.path.parent):
+            known = self.recall()
+            if known is None or known.at < head.at:
+                replace_file(self.path, canonical(head))
 
 
 def check_head(catalog: Catalog, remembered: Head | None) -> Head | None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from opsctl.core.errors import OpsError
+from opsctl.core.failpoints import failpoint
 from opsctl.core.sandbox import sandbox_owner
 from restore_drill.paths import ScratchPaths
 
@@ -47,10 +48,13 @@ def scratch_directory(parent: Path, *, prefix: str = PREFIX) -> Iterator[Path]:
         raise OpsError(
             f"no scratch directory can be made here: {error.strerror}", where=str(parent), hint="drill.scratch_dir"
         ) from error
+    failpoint("scratch.locked")
     try:
         yield parent / name
     finally:
+        failpoint("scratch.before_removal")
         remove_tree(parent / name)
+        failpoint("scratch.after_removal")
         _drop_lock(parent / f"{name}{LOCK}", lock)
 
 
@@ -96,6 +100,7 @@ def _lay_out(root: Path) -> ScratchPaths:
     for path in (root, paths.data, paths.tree, paths.keys, paths.state, paths.lists, paths.logs, paths.run):
         path.mkdir(mode=0o700)
         os.chown(path, *sandbox_owner())
+    failpoint("scratch.laid_out")
     return paths
 
 

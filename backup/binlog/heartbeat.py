@@ -6,17 +6,16 @@ segment is sealed, which may be days later. One that was forgotten (a crash righ
 directory) is never claimed: the recovery point then looks worse than it was, never better.
 """
 
-import os
 from datetime import datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from backup.binlog.session import Heartbeat
+from opsctl.core.durable import replace_file
 from opsctl.core.errors import IntegrityError
 from opsctl.core.mariadb.binlog import FileScan
 from opsctl.core.mariadb.gtid import Gtid
-from opsctl.core.store.directory import sync_directory
 
 
 class _Remembered(BaseModel):
@@ -70,12 +69,5 @@ class HeartbeatMemory:
         return max(found, default=None)
 
     def _write(self, beats: tuple[Heartbeat, ...]) -> None:
-        self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        fresh = self._path.with_name(f".{self._path.name}")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(_LIST.dump_json(tuple(_Remembered(at=beat.at, gtid=str(beat.gtid)) for beat in beats)))
-            file.flush()
-            os.fsync(descriptor)
-        fresh.replace(self._path)
-        sync_directory(self._path.parent)
+        remembered = tuple(_Remembered(at=beat.at, gtid=str(beat.gtid)) for beat in beats)
+        replace_file(self._path, _LIST.dump_json(remembered))

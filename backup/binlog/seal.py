@@ -18,6 +18,7 @@ from backup.segment import NO_RECORD, Segment
 from opsctl.core.canonical import sha256_hex
 from opsctl.core.clock import utcnow
 from opsctl.core.errors import IntegrityError
+from opsctl.core.failpoints import failpoint
 from opsctl.core.mariadb.binlog import FileScan, scan
 from opsctl.core.mariadb.binlog_events import BinlogError, Events
 from opsctl.core.pipeline import Source
@@ -52,6 +53,7 @@ def fetch_verified(host: Host, file: BinlogFile, directory: Path, remaining: Rem
     Raises DamagedBinlogError when it is not whole on the server, and what `fetch_raw` raises.
     """
     (path,) = fetch_raw(host.database, [file.name], directory, timeout_s=remaining())
+    failpoint("ship.fetched")
     size = path.stat().st_size
     if size != file.size:
         raise DamagedBinlogError(f"{file.name} has {file.size} bytes on the server, and {size} of them can be read")

@@ -12,6 +12,7 @@ from pymysql.constants import ER
 from backup.binlog.account import lacks
 from backup.binlog.fetch import no_binary_log
 from opsctl.core.errors import OpsError, SettingsError
+from opsctl.core.failpoints import failpoint
 from opsctl.core.mariadb.connect import Connection, connected, read_password, rows
 from opsctl.core.mariadb.gtid import Gtid
 from opsctl.core.mariadb.heartbeat import HEARTBEAT_TABLE
@@ -83,6 +84,7 @@ class Session:
             f"INSERT INTO {HEARTBEAT_TABLE} (id, at) VALUES (1, %s) ON DUPLICATE KEY UPDATE at = VALUES(at)",  # noqa: S608 - fixed
             at.strftime("%Y-%m-%d %H:%M:%S.%f"),
         )
+        failpoint("ship.heartbeat_written")
         written = str(self._rows("SELECT @@last_gtid")[0][0])
         if not written:
             raise SettingsError(

@@ -130,7 +130,14 @@ class _Run:
                 where=self._server,
                 hint="take a full backup now: opsctl backup run; then look at the server's disk and its error log",
             )
-        if shipper.heartbeat is None or shipper.heartbeat < beat.at:
+        if shipper.heartbeat is not None and shipper.heartbeat > beat.at:
+            raise IntegrityError(
+                f"this machine's clock was set back: it says {iso(beat.at)}, and the newest heartbeat that is sealed"
+                f" is of {iso(shipper.heartbeat)}",
+                where=self._server,
+                hint="look at it: timedatectl; everything was shipped, the next run proves it: opsctl binlog ship",
+            )
+        if shipper.heartbeat != beat.at:
             raise IntegrityError(
                 f"the heartbeat of {iso(beat.at)}, transaction {beat.gtid}, is in none of the shipped logs",
                 where=self._server,

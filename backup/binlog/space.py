@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from opsctl.core.errors import OpsError
+from opsctl.core.failpoints import failpoint
 from opsctl.core.machine import MachineSection
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of our own is made below it
@@ -74,7 +75,11 @@ def remove_leftovers(base: Path) -> None:
     _check_private(base)
     with _locked(base, fcntl.LOCK_EX):
         for directory in list(base.iterdir()):
-            with contextlib.suppress(BlockingIOError), _locked(directory, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            # BlockingIOError: its maker lives; FileNotFoundError: and has just removed it.
+            with (
+                contextlib.suppress(BlockingIOError, FileNotFoundError),
+                _locked(directory, fcntl.LOCK_EX | fcntl.LOCK_NB),
+            ):
                 # A fetching program that outlived its maker may still add a file: then the next run removes it.
                 shutil.rmtree(directory, ignore_errors=True)
 
@@ -85,6 +90,7 @@ def _make(base: Path) -> tuple[Path, int]:
     _check_private(base)
     with _locked(base, fcntl.LOCK_EX):
         directory = Path(tempfile.mkdtemp(dir=base))
+        failpoint("ship.space_made")
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     return directory, descriptor

@@ -1,9 +1,12 @@
 """Times: always UTC inside, always with a zone when read from or shown to a person."""
 
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from opsctl.core.errors import SettingsError
+
+SKEW = timedelta(minutes=5)
+"""How far the clocks of machines that work together may be apart."""
 
 
 def utcnow() -> datetime:
@@ -38,6 +41,16 @@ def compact(moment: datetime) -> str:
 def iso(moment: datetime) -> str:
     """Write a time for people and JSON: `2026-05-01T02:30:00Z`, with fractions only where there are any."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def moment_of(key: str) -> datetime:
+    """The time (UTC) at the beginning of what was named by `compact`, such as `20260501T023000Z-full-1a2b3c4d`."""
+    return datetime.strptime(key[: len("20260501T023000Z")], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
+def in_order(moment: datetime, newest: str | None) -> datetime:
+    """The moment, or a second after that of the key `newest` when the clock was set back since: keys stay in order."""
+    return moment if newest is None else max(moment, moment_of(newest) + timedelta(seconds=1))
 
 
 def new_id() -> str:

@@ -9,8 +9,10 @@ import os
 import signal
 from collections import Counter
 
-_ARMED, _, _NTH = os.environ.get("OPSCTL_FAILPOINT", "").partition("@")
-_TRACE = os.environ.get("OPSCTL_FAILPOINT_TRACE", "")
+VARIABLES = ("OPSCTL_FAILPOINT", "OPSCTL_FAILPOINT_TRACE")
+
+_ARMED, _, _NTH = os.environ.get(VARIABLES[0], "").partition("@")
+_TRACE = os.environ.get(VARIABLES[1], "")
 _passes: Counter[str] = Counter()
 
 

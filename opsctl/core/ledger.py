@@ -6,7 +6,6 @@ chain and its checkpoints are for.
 """
 
 import contextlib
-import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
@@ -17,12 +16,15 @@ from typing import Any, Protocol
 
 from opsctl.core import chain
 from opsctl.core.canonical import canonical
+from opsctl.core.durable import locked_directory, unwritable
 from opsctl.core.errors import IntegrityError, OpsError
 from opsctl.core.failpoints import failpoint
 from opsctl.core.record import AnyBody, Body, Record
+from opsctl.core.store.directory import sync_directory
 
 FORMAT = 1
 BUSY_TIMEOUT_S = 30.0
+_FULL = ("SQLITE_FULL", "SQLITE_IOERR")
 
 # SQLite stores any type in any column; whoever edits a row may leave text where bytes were.
 _COLUMNS = "seq, CAST(prev_hash AS BLOB), CAST(row_hash AS BLOB), CAST(payload AS BLOB)"
@@ -136,9 +138,11 @@ class SqliteLedger:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        if not self.path.exists():
-            _create(self.path)
-        with self._explained(), contextlib.closing(_connect(self.path, "rw")) as db:
+        with self._explained():
+            if not self.path.exists():
+                _create(self.path)
+            db = _connect(self.path, "rw")
+        with self._explained(), contextlib.closing(db):
             db.execute("PRAGMA synchronous = FULL")
             db.execute("BEGIN IMMEDIATE")
             yield db
@@ -160,9 +164,9 @@ class SqliteLedger:
         try:
             yield
         except sqlite3.Error as error:
-            raise OpsError(
-                f"the ledger cannot be used: {error}", where=str(self.path), hint="run: opsctl ledger verify"
-            ) from error
+            full = str(getattr(error, "sqlite_errorname", "")).startswith(_FULL)
+            hint = f"make room: df -h {self.path.parent}" if full else "run: opsctl ledger verify"
+            raise OpsError(f"the ledger cannot be used: {error}", where=str(self.path), hint=hint) from error
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -170,16 +174,27 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def _create(path: Path) -> None:
-    """Make an empty ledger under another name and link it into place, so that none is ever seen half-made."""
-    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with contextlib.closing(_connect(fresh, "rwc")) as db:
-        db.executescript("PRAGMA journal_mode = WAL;" + _SCHEMA)
-        db.execute("INSERT INTO log VALUES (?, ?)", (FORMAT, secrets.token_bytes(16)))
-    fresh.chmod(0o640)
-    with contextlib.suppress(FileExistsError):
-        os.link(fresh, path)
-    fresh.unlink()
+    """Make an empty ledger under another name and rename it, so that none is ever seen half-made.
+
+    What a run that was killed meanwhile left under that name is made anew.
+    """
+    fresh = path.with_name(f".{path.name}.fresh")
+    with locked_directory(path.parent):
+        if path.exists():
+            return
+        try:
+            for left in path.parent.glob(f"{fresh.name}*"):
+                left.unlink()
+            with contextlib.closing(_connect(fresh, "rwc")) as db:
+                db.executescript("PRAGMA journal_mode = WAL;" + _SCHEMA)
+                db.execute("INSERT INTO log VALUES (?, ?)", (FORMAT, secrets.token_bytes(16)))
+            failpoint("ledger.before_create")
+            fresh.chmod(0o640)
+            fresh.rename(path)
+            failpoint("ledger.after_create")
+            sync_directory(path.parent)
+        except OSError as error:
+            raise unwritable(error, path) from error
 
 
 def _log_id(db: sqlite3.Connection) -> bytes:

@@ -31,6 +31,7 @@ DATA = (
     "/etc/php",
 )
 _ALL_BUT_USERS = ("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try")
+_IF_WE_LIVE = '[ "$PPID" = "$1" ] && shift && exec "$@"'
 _LINKS = {
     "/bin": "usr/bin",
     "/sbin": "usr/sbin",
@@ -56,10 +57,17 @@ def same_path(path: Path, *, writable: bool = False) -> Mount:
 
 
 def unprivileged_words() -> tuple[Word, ...]:
-    """The words that drop root for the sandbox's user; none when we are not root."""
-    if os.geteuid() != 0:
-        return ()
-    return ("setpriv", f"--reuid={SANDBOX_UID}", f"--regid={SANDBOX_UID}", "--clear-groups", "--no-new-privs")
+    """The words that drop root for the sandbox's user, if we are root, and tie the program's life to ours."""
+    identity = (f"--reuid={SANDBOX_UID}", f"--regid={SANDBOX_UID}", "--clear-groups", "--no-new-privs")
+    return _mortal_words(identity if os.geteuid() == 0 else ())
+
+
+def _mortal_words(privileges: Sequence[Word] = ()) -> tuple[Word, ...]:
+    """The words that end a program with this process, also when this process dies before bubblewrap has begun.
+
+    The kernel is asked for a signal first, and then whether we are still there: whichever way we die, one of them sees.
+    """
+    return ("setpriv", *privileges, "--pdeathsig", "KILL", "--", "sh", "-c", _IF_WE_LIVE, "sh", str(os.getpid()))
 
 
 def sandbox_owner() -> tuple[int, int]:
@@ -100,7 +108,8 @@ def sandboxed_as_root(cmd: Command, mounts: Sequence[Mount], capabilities: Seque
     There is no user namespace, in which those owners would not exist; the file system, processes and network that it
     sees are those of the sandbox. We have to be root.
     """
-    return cmd.prefixed(bwrap_words(mounts, namespaces=_ALL_BUT_USERS, capabilities=capabilities))
+    words = bwrap_words(mounts, namespaces=_ALL_BUT_USERS, capabilities=capabilities)
+    return cmd.prefixed((*_mortal_words(), *words))
 
 
 def bwrap_words(

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from pydantic_settings.exceptions import SettingsError as SourceError
 
+from opsctl.core import failpoints
 from opsctl.core.errors import SettingsError
 from opsctl.core.settings_mistakes import describe, unknown_variables
 
@@ -115,7 +116,8 @@ def load(model: type[Model], path: Path) -> Loaded[Model]:
 
 
 def _variables() -> Iterator[str]:
-    return (name for name in sorted(os.environ) if name.startswith(ENV_PREFIX))
+    names = (name for name in sorted(os.environ) if name.startswith(ENV_PREFIX))
+    return (name for name in names if name not in failpoints.VARIABLES)
 
 
 def _from_environment(location: tuple[int | str, ...]) -> str | None:

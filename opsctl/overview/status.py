@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from backup.binlog.lineage import full_backup_due
 from backup.catalog import Catalog
 from backup.layers import Drilled, Layer, Place, layers
-from opsctl.core.clock import utcnow
+from opsctl.core.clock import SKEW, utcnow
 from opsctl.core.ledger import Ledger
 from opsctl.settings import Settings
 
@@ -74,8 +74,8 @@ def reach_of(catalog: Catalog) -> Reach:
     refs = catalog.lineages()
     beats = [segment.heartbeat for segment in catalog.segments(refs[-1]) if segment.heartbeat] if refs else []
     broken = full_backup_due(catalog)
-    if broken is None and beats and max(beats) > backup.finished:
-        return Reach(max(beats), f"backup {backup.id} and the binary logs since", None)
+    if broken is None and beats and beats[-1] > backup.finished:
+        return Reach(beats[-1], f"backup {backup.id} and the binary logs since", None)
     return Reach(backup.finished, f"backup {backup.id} alone", broken or "no binary log was shipped since")
 
 
@@ -84,14 +84,22 @@ def _due(
 ) -> Iterator[Due]:
     backup, binlog = found[0], found[1]
     fresh = timedelta(hours=settings.backup.fresh_h if settings.backup else 26)
-    if backup.succeeded is None or now - backup.succeeded > fresh:
+    if not _within(fresh, backup.succeeded, now):
         yield Due(f"a backup: none within {fresh.total_seconds() / 3600:g} h", "opsctl backup run")
-    elif reach.until == backup.succeeded and reach.warning and binlog.succeeded and binlog.succeeded > backup.succeeded:
+    elif reach.until == backup.succeeded and reach.warning and _later(binlog.succeeded, backup.succeeded):
         yield Due(f"a full backup: {reach.warning}", "opsctl backup run")
     ship = timedelta(minutes=settings.binlog.fresh_min)
-    if binlog.succeeded is None or now - binlog.succeeded > ship:
+    if not _within(ship, binlog.succeeded, now):
         yield Due(f"a shipment of binary logs: none within {settings.binlog.fresh_min:g} min", "opsctl binlog ship")
     days = settings.objectives.drill_days
-    passed = [drill.finished for drill in drills if drill.passed]
-    if not passed or now - max(passed) > timedelta(days=days):
+    if not any(drill.passed and _within(timedelta(days=days), drill.finished, now) for drill in drills):
         yield Due(f"a drill: none passed within {days} days", "opsctl drill run")
+
+
+def _within(fresh: timedelta, moment: datetime | None, now: datetime) -> bool:
+    """Whether something happened that lately. What a clock that ran ahead has dated proves nothing about today."""
+    return moment is not None and now - fresh <= moment <= now + SKEW
+
+
+def _later(one: datetime | None, other: datetime | None) -> bool:
+    return one is not None and other is not None and one > other

@@ -67,7 +67,8 @@ class ReplayConfirmation:
                 + (sentence(replayed.warnings) or "they do not join up"),
                 hint=_HINT,
             )
-        shipped = max((segment.heartbeat for segment in segments if segment.heartbeat), default=None)
+        # The last one, not the greatest: a clock may have been set back.
+        shipped = next((segment.heartbeat for segment in reversed(segments) if segment.heartbeat), None)
         if replayed.heartbeat is None:
             tally.problem("there is no heartbeat in the restored database", hint="run on the host: opsctl doctor")
         elif shipped is not None and replayed.heartbeat < shipped:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, JsonValue
 from opsctl.cli.output import Document, Painter
 from opsctl.cli.table import Cell, figures, table
 from opsctl.cli.words import OUTCOME_STYLES, OUTCOME_WORDS, when
-from opsctl.core.clock import utcnow
+from opsctl.core.clock import SKEW, utcnow
 from opsctl.core.ledger import Entry
 from opsctl.core.result import Outcome
 from opsctl.core.verdict import LogState, Verdict
@@ -105,17 +105,19 @@ def list_text(document: LedgerList, paint: Painter) -> Iterator[str]:
             row.kind,
             row.subject,
             Cell(OUTCOME_WORDS[row.outcome], OUTCOME_STYLES[row.outcome]),
-            _freshness(row.fresh_until, now),
+            _freshness(row, now),
         )
         for row in document.entries
     ]
     yield from table(("seq", "finished", "kind", "subject", "outcome", "today"), rows, paint)
 
 
-def _freshness(fresh_until: datetime | None, now: datetime) -> Cell:
-    if fresh_until is None:
+def _freshness(row: LedgerRow, now: datetime) -> Cell:
+    """A record from the future was written by a clock that ran ahead, and is no proof for longer because of it."""
+    if row.fresh_until is None:
         return Cell("")
-    return Cell("fresh", "green") if fresh_until > now else Cell("stale", "dim")
+    fresh = row.fresh_until > now and row.finished <= now + SKEW
+    return Cell("fresh", "green") if fresh else Cell("stale", "dim")
 
 
 def shown(entry: Entry) -> LedgerShow:

@@ -44,10 +44,10 @@ def test_killed_at_its_worst_it_leaves_no_server_and_the_next_run_removes_its_fi
     for server in servers:
         assert select.select([server], [], [], 60)[0]
         os.close(server)
-    assert list(repo.directory.glob(".restored.opsctl-*"))
+    assert list(repo.directory.glob(".opsctl-restore-*"))
     assert not target.exists()
     restore(repo.host, target)
-    assert not list(repo.directory.glob(".restored.opsctl-*"))
+    assert not list(repo.directory.glob(".opsctl-restore-*"))
     assert (target / "START.txt").exists()
 
 
@@ -59,7 +59,7 @@ def test_interrupted_it_cleans_up_itself(repo: Repository) -> None:
     for server in servers:
         assert select.select([server], [], [], 60)[0]
         os.close(server)
-    assert not [path.name for path in repo.directory.iterdir() if "restored" in path.name]
+    assert not [path.name for path in repo.directory.iterdir() if "restore" in path.name]
 
 
 def test_a_step_that_fails_leaves_nothing(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +69,7 @@ def test_a_step_that_fails_leaves_nothing(repo: Repository, monkeypatch: pytest.
     monkeypatch.setattr(steps, "prepare", fail)
     with pytest.raises(OpsError, match="disk is full"):
         restore(repo.host, repo.directory / "restored")
-    assert not [path.name for path in repo.directory.iterdir() if "restored" in path.name]
+    assert not [path.name for path in repo.directory.iterdir() if "restore" in path.name]
 
 
 def test_a_running_restore_is_left_alone_by_another(directory: Path) -> None:

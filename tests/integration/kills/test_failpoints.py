@@ -1,0 +1,50 @@
+"""Killed at any write, fsync, publish or ledger append: nothing is half-visible, and the next run completes."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.integration.kills.invariants import published
+from tests.integration.kills.killing import COMMANDS, Kill, all_hold, kill, points_of
+from tests.integration.kills.machine import Machine
+
+# What nobody may lose by taking a failpoint away; each command passes others besides.
+_NEEDED = {
+    "backup": {"backup.after_lsn_dir", "backup.after_snapshot", "ship.space_made"},
+    "ship": {"ship.space_made", "ship.fetched", "ship.heartbeat_written", "state.before_fsync", "state.after_replace"},
+    "drill": {"scratch.laid_out", "restore.before_prepare", "restore.server_started", "state.before_replace"},
+    "restore": {"restore.data_delivered", "restore.before_rename", "restore.after_rename", "scratch.before_removal"},
+}
+_PUBLISHING = {"store.write", "store.before_fsync", "store.before_publish", "store.after_publish"}
+_LEDGER = {"ledger.before_commit", "ledger.after_commit"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_killed_at_any_failpoint(used_machine: Machine, directory: Path, command: str) -> None:
+    kills, _ = points_of(command, used_machine.copy(directory / "traced"))
+    names = {str(each.at).partition("@")[0] for each in kills}
+    needed = _NEEDED[command] | _LEDGER | (_PUBLISHING if command != "restore" else set())
+    assert needed <= names, f"not passed: {needed - names}"
+    _hold_all(used_machine, directory, kills)
+
+
+@pytest.mark.parametrize("command", ["backup", "ship"])
+def test_killed_in_the_very_first_run_at_what_only_it_does(
+    new_machine: Machine, used_machine: Machine, directory: Path, command: str
+) -> None:
+    kills, _ = points_of(command, new_machine.copy(directory / "traced"))
+    first = [each for each in kills if str(each.at).startswith("ledger.") or each.at == "store.after_publish@1"]
+    assert {"ledger.before_create@1", "ledger.after_create@1"} <= {each.at for each in first}
+    _hold_all(new_machine, directory, first)
+
+
+def _hold_all(origin: Machine, directory: Path, kills: list[Kill]) -> None:
+    before = published(origin)
+
+    def hold(each: Kill) -> None:
+        copy = origin.copy(directory / str(each.at))
+        kill(copy, before, each)
+        shutil.rmtree(copy.directory)
+
+    all_hold(kills, hold)
