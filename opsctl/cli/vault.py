@@ -9,11 +9,13 @@ from opsctl.cli import vault_reading
 from opsctl.cli.output import Answer
 from opsctl.cli.session import Session, command, new_group
 from opsctl.cli.views import vault as view
+from opsctl.cli.views import vault_attack as attack_view
 from opsctl.cli.views import vault_log as log_view
 from opsctl.core.clock import utcnow
 from opsctl.core.errors import ExitCode, IntegrityError, SettingsError
 from opsctl.core.verdict import Verdict
 from opsctl.overview import vault_wire, wire
+from vault.attack.run import attack_test
 from vault.importing.run import Request, import_export
 from vault.migrate import initialise, migrate
 from vault.verify.dump import verify_dump
@@ -155,6 +157,14 @@ def renew_log(
         raise IntegrityError("the new log does not name the old one", hint="opsctl vault verify --full")
     document = view.renewed(new.state.verdict, new.origin, new.renewed)
     return Answer(document, lambda paint: view.renew_text(document, paint), report=True)
+
+
+@command(app, "attack-test")
+def play_attacks(session: Session) -> Answer:
+    """Play the known attacks on the audit log of a scratch vault, and say what stops or finds each of them."""
+    document = attack_view.played(attack_test(session.progress))
+    code = ExitCode.FINDINGS if document.unexpected else ExitCode.DONE
+    return Answer(document, lambda paint: attack_view.attack_text(document, paint), code)
 
 
 vault_reading.register(app)
