@@ -85,7 +85,7 @@ def _main_config(host: HostFiles, code: Path) -> Path | None:
 
 def _is_debians(host: HostFiles, main: Path) -> bool:
     text = host.read(main) or ""
-    return "/etc/wordpress/config-" in text and "DEBIAN_FILE" in text and "HTTP_HOST" in text
+    return "/etc/wordpress/config-" in text and "DEBIAN_FILE" in text
 
 
 def _read(host: HostFiles, web: WebSite, code: Path, file: Path, name: str | None) -> PhpConfig:

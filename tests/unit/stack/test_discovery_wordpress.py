@@ -313,7 +313,10 @@ def test_debians_layout_under_an_expression_only_is_told(tmp_path: Path) -> None
 
 
 def test_a_configuration_that_only_mentions_debians_directory_is_read_as_it_is(tmp_path: Path) -> None:
-    more = "// moved here from /etc/wordpress/config-acme.example.php\n"
+    more = (
+        "// moved here from /etc/wordpress/config-acme.example.php\n"
+        "define('WP_HOME', 'https://' . $_SERVER['HTTP_HOST']);\n"
+    )
     files = debian("blog.example") | wordpress(ROOT) | {f"{ROOT}/wp-config.php": wp_config(user="own", more=more)}
     assert login(only(look(tmp_path, served(SERVER), files)))[0] == "own"
 
