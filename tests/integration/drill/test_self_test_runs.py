@@ -4,18 +4,22 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from opsctl.core.errors import ExitCode, OpsError, SettingsError
 from opsctl.core.progress import Silent
 from opsctl.core.result import Outcome, Result
+from opsctl.core.signing import Namespace, SignatureError, Signer, Verifier
 from restore_drill.checks.decrypt import Decrypt
 from restore_drill.drill import run_drill
 from restore_drill.restored import Restored
 from restore_drill.self_test.bench import Bench
 from restore_drill.self_test.fault import Fault, InapplicableError
 from restore_drill.self_test.faults import FAULTS
+from restore_drill.self_test.model import scratch_host
 from restore_drill.self_test.report import KIND, FaultResult, SelfTestReport, Verdict
 from restore_drill.self_test.run import self_test
 from tests.support.drilled import Customer
@@ -140,3 +144,13 @@ def test_the_machine_s_memory_and_ledger_are_those_of_its_own_drills(customer: C
     self_test(customer.drill_host, only=["rolled-back"], workers=1)
     assert [entry.record().kind for entry in customer.drill_host.ledger.query()] == [KIND]
     assert run_drill(customer.drill_host).body.passed == 8
+
+
+def test_the_expired_key_is_one_that_was_believed_in_its_time(customer: Customer, tmp_path: Path) -> None:
+    host = scratch_host(customer.drill_host, tmp_path / "scratch")
+    signature = Signer(tmp_path / "scratch" / "keys" / "expired").sign(b"data", Namespace.MANIFEST)
+    verifier = Verifier(host.trust.allowed_signers)
+    then = datetime(1999, 12, 1, tzinfo=UTC)
+    assert verifier.verify(b"data", signature, Namespace.MANIFEST, what="it", at=then) == "expired"
+    with pytest.raises(SignatureError):
+        verifier.verify(b"data", signature, Namespace.MANIFEST, what="it")
