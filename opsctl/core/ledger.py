@@ -157,6 +157,7 @@ class SqliteLedger:
             return
         with self._explained(), contextlib.closing(_connect(self.path, "rw")) as db:
             db.execute("PRAGMA query_only = ON")
+            _log_id(db)  # entries of a format that is not known are not shown as if it were
             yield db
 
     @contextlib.contextmanager
