@@ -1,7 +1,8 @@
 """Which files hold secrets: they go into the keys archive, and into no other.
 
 Declared ones are named by the settings, by the server and by nginx's configuration. Others are recognised by what they
-are while trees are read: another name of a declared file, a file that begins with a private key, a well-known name.
+are while trees are read: another name of a declared file, a file that begins with a private key or, in configurations,
+has a key or a password in it, a well-known name.
 """
 
 import os
@@ -15,7 +16,13 @@ from opsctl.stack.rooted import below, resolve
 
 WELL_KNOWN = frozenset({"wp-config.php", "app-config.php", ".env"})
 _PRIVATE_KEY_FILE = re.compile(rb"\s*-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
-_PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
+PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
+# Of MariaDB's option files: a password, or the key file's own key written out instead of named by FILE:.
+OPTION_SECRET = re.compile(
+    rb"^[ \t]*(?:loose[-_])?(?:password[ \t]*=|file[-_]key[-_]management[-_]filekey[ \t]*=(?![ \t\"']*FILE:))"
+    rb"[ \t]*[^\s#]",
+    re.MULTILINE | re.IGNORECASE,
+)
 _KEY_NAME = re.compile(r"privkey.*\.pem")
 _BEGINNING = 256
 _WHOLE = 1 << 20
@@ -85,8 +92,8 @@ def find_secrets(root: Path, files: Mapping[Path, Path], directories: Iterable[P
     return Secrets(root, roots, frozenset(declared), frozenset(links), frozenset(inodes), tuple(directories))
 
 
-def holds_private_key(descriptor: int, *, anywhere: bool) -> bool:
-    """Whether an open file begins with a PEM private key, or (with `anywhere`) holds one in its first MiB."""
-    if anywhere:
-        return _PRIVATE_KEY.search(os.pread(descriptor, _WHOLE, 0)) is not None
+def holds_secret(descriptor: int, pattern: re.Pattern[bytes] | None) -> bool:
+    """Whether an open file begins with a PEM private key, or has the pattern of a secret in its first MiB."""
+    if pattern is not None and pattern.search(os.pread(descriptor, _WHOLE, 0)) is not None:
+        return True
     return _PRIVATE_KEY_FILE.match(os.pread(descriptor, _BEGINNING, 0)) is not None

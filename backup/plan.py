@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backup.context import Host
-from backup.keys import Secrets, find_secrets
+from backup.keys import OPTION_SECRET, PRIVATE_KEY, Secrets, find_secrets
 from backup.manifest import KnownValueFact, Site, WebServer
 from backup.tree import TreeOptions, real_roots
 from opsctl.core.errors import SettingsError
@@ -52,7 +52,7 @@ def make_plan(host: Host, encryption_files: Iterable[Path]) -> Plan:
     if len(set(names)) != len(names):
         raise SettingsError(f"two files archives would have one name, of {', '.join(sorted(names))}", where="sites")
     _keep_repository_out(host, sets)
-    files = [*(nginx.private_keys if nginx else ()), *(file for site in host.sites for file in _secret_files(site))]
+    files = [*(nginx.secrets if nginx else ()), *(file for site in host.sites for file in _secret_files(site))]
     declared = dict.fromkeys(files, root) | dict(as_on_host(root, file) for file in encryption_files)
     own = [file for file in _own_secrets(host) if file not in declared]
     secrets = find_secrets(root, declared, (OWN_SECRETS, *own))
@@ -69,9 +69,9 @@ def _sets(host: Host, nginx: NginxConfig | None) -> Iterable[PlannedSet]:
         )
     if nginx is not None:
         paths = (*host.nginx.paths, *_outside(host, (*nginx.files, *nginx.certificates)))
-        yield PlannedSet(NGINX, paths, TreeOptions(keys_anywhere=True))
+        yield PlannedSet(NGINX, paths, TreeOptions(secret=PRIVATE_KEY))
     if host.database.config_paths:
-        yield PlannedSet(MARIADB, host.database.config_paths, TreeOptions())
+        yield PlannedSet(MARIADB, host.database.config_paths, TreeOptions(secret=OPTION_SECRET))
 
 
 def _outside(host: Host, files: Iterable[Path]) -> Iterable[Path]:

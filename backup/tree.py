@@ -6,6 +6,7 @@ it by swapping a directory for a link.
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from backup.filelist import EntryType
-from backup.keys import Secrets, holds_private_key
+from backup.keys import Secrets, holds_secret
 from opsctl.core.errors import OpsError
 from opsctl.stack.rooted import below, resolve
 
@@ -43,11 +44,12 @@ class _Level:
 
 @dataclass(frozen=True)
 class TreeOptions:
-    """How trees are read: fnmatch patterns (on the host's absolute path) of what is left out; whether files that hold
-    a private key anywhere are secret (else: that begin with one); where well-known names mean nothing."""
+    """How trees are read: fnmatch patterns (on the host's absolute path) of what is left out; a pattern that
+    makes the file that has it secret (one that begins with a private key always is); where well-known names mean
+    nothing."""
 
     exclude: tuple[str, ...] = ()
-    keys_anywhere: bool = False
+    secret: re.Pattern[bytes] | None = None
     uploads: Path | None = None
 
 
@@ -122,7 +124,7 @@ class Walk:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode):
                 self.left_out += 1
-            elif self._guesses(path) and holds_private_key(descriptor, anywhere=self._options.keys_anywhere):
+            elif self._guesses(path) and holds_secret(descriptor, self._options.secret):
                 self._secrets.recognised.add(path)
             else:
                 kept = True

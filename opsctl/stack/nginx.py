@@ -33,7 +33,13 @@ class NginxConfig:
     server_names: tuple[str, ...]
     certificates: tuple[Path, ...]
     private_keys: tuple[Path, ...]
+    password_files: tuple[Path, ...]
     directives: tuple["Directive", ...]
+
+    @property
+    def secrets(self) -> tuple[Path, ...]:
+        """All files with secrets: private keys, and users with the hashes of their passwords."""
+        return (*self.private_keys, *self.password_files)
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ def read_nginx(root: Path, config: Path, problems: list[OpsError] | None = None)
         server_names=tuple(dict.fromkeys(reader.names)),
         certificates=tuple(dict.fromkeys(reader.open)),
         private_keys=tuple(dict.fromkeys(reader.keys)),
+        password_files=tuple(dict.fromkeys(reader.passwords)),
         directives=directives,
     )
 
@@ -73,6 +80,7 @@ class _Reader:
         self.names: list[str] = []
         self.open: list[Path] = []
         self.keys: list[Path] = []
+        self.passwords: list[Path] = []
 
     def read(self, file: Path, depth: int) -> tuple[Directive, ...]:
         """Take in one file, and those it includes in their places."""
@@ -105,12 +113,18 @@ class _Reader:
     def _take(self, directive: Directive) -> None:
         if directive.name == "server_name":
             self.names += [name for name in directive.args if name]
+        if directive.name == "auth_basic_user_file":
+            # nginx starts without one and refuses everybody, so one that is not there keeps no backup from being made.
+            self.passwords += [file for file in self._file(directive.args[0]) if self._is_there(file)]
         for prefix in _PREFIXES:
             plain = directive.name.removeprefix(prefix)
             if plain in _CERTIFICATES and directive.name.startswith(prefix):
                 self.open += self._file(directive.args[0])
             elif plain in _KEYS and directive.name.startswith(prefix):
                 self.keys += self._file(directive.args[0])
+
+    def _is_there(self, file: Path) -> bool:
+        return below(self.root, resolve(self.root, file)[1]).is_file()
 
     def _file(self, value: str) -> list[Path]:
         return [] if "$" in value or value.startswith(_NO_FILE) else [self.prefix / value]

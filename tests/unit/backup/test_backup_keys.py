@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backup.keys import Secrets, find_secrets
+from backup.keys import OPTION_SECRET, PRIVATE_KEY, Secrets, find_secrets
 from backup.tree import TreeOptions, Walk
 from opsctl.core.errors import OpsError
 
@@ -85,7 +85,7 @@ def test_a_certificate_is_no_secret_and_a_key_behind_it_is_one_where_keys_are_so
     write(tmp_path, "/srv/cert.pem", CERTIFICATE)
     write(tmp_path, "/srv/combined.pem", CERTIFICATE * 100 + PEM)
     secrets = declared(tmp_path)
-    assert walked(tmp_path, secrets, TreeOptions(keys_anywhere=True)) == ["/srv/cert.pem"]
+    assert walked(tmp_path, secrets, TreeOptions(secret=PRIVATE_KEY)) == ["/srv/cert.pem"]
     assert paths(secrets) == ["/srv/combined.pem"]
 
 
@@ -121,3 +121,21 @@ def test_a_file_outside_of_the_root_keeps_its_place(tmp_path: Path) -> None:
     secrets = find_secrets(root, {outside: Path("/")}, ())
     assert secrets.paths() == (outside,)
     assert secrets.place(outside) == outside
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("[client]\nuser = root\npassword = s3cret\n", True),
+        ("[client]\n  loose-password='x'\n", True),
+        ("[mariadbd]\nfile_key_management_filekey = s3cret\n", True),
+        ("[mariadbd]\nfile-key-management-filekey = FILE:/etc/mysql/keyfile.key\n", False),
+        ("[client]\npassword =\n#password = old\nskip-password\n", False),
+        ("[mariadbd]\nstrict-password-validation = ON\n", False),
+    ],
+)
+def test_an_option_file_with_a_password_is_secret(tmp_path: Path, text: str, secret: bool) -> None:
+    write(tmp_path, "/srv/debian.cnf", text)
+    secrets = declared(tmp_path)
+    assert walked(tmp_path, secrets, TreeOptions(secret=OPTION_SECRET)) == ([] if secret else ["/srv/debian.cnf"])
+    assert paths(secrets) == (["/srv/debian.cnf"] if secret else [])

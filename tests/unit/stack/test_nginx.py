@@ -115,3 +115,12 @@ def test_a_file_that_is_included_by_name_has_to_be_there(tmp_path: Path) -> None
 def test_a_configuration_that_includes_itself_is_an_error_and_ends(tmp_path: Path) -> None:
     with pytest.raises(OpsError, match="includes itself"):
         conf(tmp_path, http("include nginx.conf;"))
+
+
+def test_password_files_are_secrets_when_they_are_there(tmp_path: Path) -> None:
+    (tmp_path / "etc/nginx").mkdir(parents=True)
+    (tmp_path / "etc/nginx/.htpasswd").write_text("admin:$apr1$x\n")
+    text = "server { auth_basic_user_file .htpasswd; location /old { auth_basic_user_file /srv/gone; } }"
+    found = conf(tmp_path, http(text))
+    assert found.password_files == (Path("/etc/nginx/.htpasswd"),)
+    assert found.secrets == found.password_files
