@@ -13,9 +13,11 @@ from opsctl.core.store import DeniedError, ExistsError, MissingError, Stored, St
 from opsctl.core.store.resilient import WAITS_S, Patience, ResumingReader
 from opsctl.core.store.s3_connection import S3Bucket, code_of, connect, explained
 from opsctl.core.store.s3_transfer import S3Stream, S3Upload
+from opsctl.core.store.s3_versions import first_version, first_versions, keeps_versions, markers, versions
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
+    from types_boto3_s3.type_defs import ObjectTypeDef, ObjectVersionTypeDef
 
 READ_BUFFER = 1 << 18
 _NO_LOCKS = {"ObjectLockConfigurationNotFoundError", "NotImplemented"}
@@ -24,8 +26,8 @@ _NO_LOCKS = {"ObjectLockConfigurationNotFoundError", "NotImplemented"}
 class S3Store:
     """Objects are objects of a bucket, which has to be there, below a prefix.
 
-    Nothing is overwritten: every upload says `If-None-Match: *`, so the service has to know that. In a bucket with
-    versions, an object is its only version, and deleting it deletes that version: a marker would free nothing.
+    Nothing is overwritten: every upload says `If-None-Match: *`, so the service has to know that. In a bucket that
+    keeps versions an object is its first one, whatever lies over it, and deleting it deletes them all.
     `waits_s`: the seconds between attempts to go on reading after a lost connection.
     """
 
@@ -35,6 +37,7 @@ class S3Store:
         self._waits_s = waits_s
         self._connected: S3Client | None = None
         self._locks: bool | None = None
+        self._versions: bool | None = None
         self._lock = threading.Lock()
 
     @property
@@ -55,14 +58,14 @@ class S3Store:
 
     def open(self, key: str, *, offset: int = 0) -> BufferedIOBase:
         """Read from a byte offset; the reader goes on by itself after a lost connection."""
-        name = self._name(key)
-        first = self._stream(key, name, offset, None)
+        version = self._version(key)
+        first = self._stream(key, offset, version)
         if first is None:
             return io.BytesIO()
-        tag, size = first.tag, first.size
+        size, same = first.size, {**version, "IfMatch": first.tag}
 
         def open_at(position: int) -> S3Stream:
-            stream = self._stream(key, name, position, tag)
+            stream = self._stream(key, position, same)
             if stream is None:
                 raise StoreError(f"{key} has become shorter", where=self.where, hint="run: opsctl backup verify")
             return stream
@@ -74,10 +77,13 @@ class S3Store:
         return io.BufferedReader(reader, buffer_size=READ_BUFFER)
 
     def stat(self, key: str) -> Stored | None:
-        """Ask for the object's head."""
+        """Ask for the object's head, or its first version."""
         name = self._name(key)
         try:
             with explained(self._bucket, key):
+                if self._keeps_versions():
+                    first = first_version(self._client(), self._bucket.bucket, name)
+                    return None if first is None else Stored(key, first["Size"], _second(first["LastModified"]))
                 head = self._client().head_object(Bucket=self._bucket.bucket, Key=name)
         except MissingError:
             return None
@@ -86,20 +92,25 @@ class S3Store:
     def list(self, prefix: str) -> Iterator[Stored]:
         """List page by page, a thousand objects each."""
         with explained(self._bucket, prefix):
-            pages = self._client().get_paginator("list_objects_v2")
-            for page in pages.paginate(Bucket=self._bucket.bucket, Prefix=self._prefix + prefix):
-                for item in page.get("Contents", ()):
-                    key = item["Key"].removeprefix(self._prefix)
-                    if is_key(key):
-                        yield Stored(key, item["Size"], _second(item["LastModified"]))
+            for item in self._listed(self._prefix + prefix):
+                key = item["Key"].removeprefix(self._prefix)
+                if is_key(key):
+                    yield Stored(key, item["Size"], _second(item["LastModified"]))
 
     def delete(self, key: str) -> None:
-        """Remove the object, its version with it."""
-        name = self._name(key)
+        """Remove the object: all its versions, the first one first, which a lock refuses."""
+        bucket, name = self._bucket.bucket, self._name(key)
         with explained(self._bucket, key):
-            head = self._client().head_object(Bucket=self._bucket.bucket, Key=name)
-            version: dict[str, Any] = {"VersionId": head["VersionId"]} if head.get("VersionId") else {}
-            self._client().delete_object(Bucket=self._bucket.bucket, Key=name, **version)
+            client = self._client()
+            if not self._keeps_versions():
+                client.head_object(Bucket=bucket, Key=name)
+                client.delete_object(Bucket=bucket, Key=name)
+                return
+            found = [item["VersionId"] for item in versions(client, bucket, name)][::-1]
+            if not found:
+                raise MissingError(f"{key} is not there", where=self.where)
+            for version in (*found, *markers(client, bucket, name)):
+                client.delete_object(Bucket=bucket, Key=name, VersionId=version)
 
     def remove_partials(self, prefix: str, *, older_than: datetime) -> int:
         """Abort multipart uploads, which cost as much as what is published."""
@@ -117,9 +128,9 @@ class S3Store:
 
     def locked_until(self, key: str) -> datetime | None:
         """Ask for the object's head, which names its lock to those who have the right s3:GetObjectRetention."""
-        name = self._name(key)
+        name, version = self._name(key), self._version(key)
         with explained(self._bucket, key):
-            head: Mapping[str, Any] = self._client().head_object(Bucket=self._bucket.bucket, Key=name)
+            head: Mapping[str, Any] = self._client().head_object(Bucket=self._bucket.bucket, Key=name, **version)
         until = head.get("ObjectLockRetainUntilDate")
         return until.astimezone(UTC) if until is not None and until > datetime.now(UTC) else None
 
@@ -136,6 +147,7 @@ class S3Store:
                     "Mode": "COMPLIANCE" if self._bucket.lock_mode == "compliance" else "GOVERNANCE",
                     "RetainUntilDate": wanted,
                 },
+                **self._version(key),
             )
         if not self._is_locked(key, wanted):
             hint = "the service does not lock, or the account lacks the right s3:GetObjectRetention"
@@ -170,15 +182,40 @@ class S3Store:
                     self._locks = False
         return self._locks
 
-    def _stream(self, key: str, name: str, offset: int, tag: str | None) -> S3Stream | None:
-        """The object from an offset on, None when that is its end or beyond; with a tag, only if it is still that."""
+    def _keeps_versions(self) -> bool:
+        if self._versions is None:
+            self._versions = keeps_versions(self._client(), self._bucket.bucket)
+        return self._versions
+
+    def _version(self, key: str) -> dict[str, Any]:
+        """What names the first version of an object in a request; nothing in a bucket without versions."""
+        name = self._name(key)
+        with explained(self._bucket, key):
+            if not self._keeps_versions():
+                return {}
+            first = first_version(self._client(), self._bucket.bucket, name)
+        if first is None:
+            raise MissingError(f"{key} is not there", where=self.where, hint="run: opsctl backup verify")
+        return {"VersionId": first["VersionId"]}
+
+    def _listed(self, prefix: str) -> "Iterator[ObjectTypeDef | ObjectVersionTypeDef]":
+        if self._keeps_versions():
+            yield from first_versions(self._client(), self._bucket.bucket, prefix)
+            return
+        pages = self._client().get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=self._bucket.bucket, Prefix=prefix):
+            yield from page.get("Contents", ())
+
+    def _stream(self, key: str, offset: int, which: Mapping[str, Any]) -> S3Stream | None:
+        """The object from an offset on, None when that is its end or beyond. `which`: its version, or its tag."""
+        name = self._name(key)
         with explained(self._bucket, key):
             try:
-                return S3Stream.open(self._client(), self._bucket, key=key, name=name, offset=offset, tag=tag)
+                return S3Stream.open(self._client(), self._bucket, key=key, name=name, offset=offset, which=which)
             except ClientError as error:
                 if code_of(error) in {"InvalidRange", "416"}:
                     return None
-                if tag is not None and code_of(error) in {"PreconditionFailed", "412"}:
+                if code_of(error) in {"PreconditionFailed", "412"}:
                     hint = "run: opsctl backup verify"
                     raise StoreError(f"{key} changed while it was read", where=self.where, hint=hint) from error
                 raise

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import hashlib
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -36,11 +37,12 @@ class S3Stream:
         self.tag = tag
 
     @classmethod
-    def open(cls, client: "S3Client", bucket: S3Bucket, *, key: str, name: str, offset: int, tag: str | None) -> Self:
-        """Ask for an object. Raises what the client raises, and StoreError when the service gives something else."""
-        wanted: dict[str, Any] = {"Range": f"bytes={offset}-"} if offset else {}
-        if tag is not None:
-            wanted["IfMatch"] = tag
+    def open(
+        cls, client: "S3Client", bucket: S3Bucket, *, key: str, name: str, offset: int, which: Mapping[str, Any]
+    ) -> Self:
+        """Ask for an object; `which` are further words of the request. Raises what the client raises, and StoreError
+        when the service gives something else."""
+        wanted = {**which, "Range": f"bytes={offset}-"} if offset else which
         answer = client.get_object(Bucket=bucket.bucket, Key=name, **wanted)
         size = answer["ContentLength"] + offset
         if offset and answer.get("ContentRange") != f"bytes {offset}-{size - 1}/{size}":

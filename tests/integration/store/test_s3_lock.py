@@ -13,6 +13,7 @@ from moto import mock_aws
 from opsctl.core.store import DeniedError, ExistsError, MissingError, get, put
 from opsctl.core.store.s3 import S3Store
 from opsctl.core.store.s3_connection import S3Bucket
+from tests.contracts.store import StoreContract
 from tests.support.s3server import write_credentials
 
 if TYPE_CHECKING:
@@ -42,6 +43,12 @@ def store(bucket: S3Bucket) -> S3Store:
     return S3Store(bucket)
 
 
+class TestS3StoreWithVersions(StoreContract):
+    @pytest.fixture
+    def store(self, bucket: S3Bucket) -> S3Store:
+        return S3Store(bucket)
+
+
 def _locked(store: S3Store, key: str, data: bytes = b"x") -> None:
     with store.create(key, retain_until=SOON) as upload:
         upload.write(data)
@@ -68,6 +75,38 @@ def test_an_object_that_is_not_locked_is_deleted_with_its_version(store: S3Store
     assert store.stat("acme/one") is None
     left = client.list_object_versions(Bucket="locking")
     assert (left.get("Versions", []), left.get("DeleteMarkers", [])) == ([], [])
+
+
+def test_what_a_hijacked_account_lays_over_an_object_changes_nothing_that_is_read(
+    store: S3Store, client: "S3Client"
+) -> None:
+    _locked(store, "acme/one", b"original")
+    before = list(store.list(""))
+    client.put_object(Bucket="locking", Key="acme/one", Body=b"forged")
+    client.put_object(Bucket="locking", Key="acme/one", Body=b"")
+    client.delete_object(Bucket="locking", Key="acme/one")
+    assert get(store, "acme/one") == b"original"
+    assert store.stat("acme/one") == before[0]
+    assert list(store.list("")) == before
+    assert store.locked_until("acme/one") == SOON.replace(microsecond=0)
+    with pytest.raises(ExistsError):
+        put(store, "acme/one", b"again")
+    store.extend_lock("acme/one", LATER)
+    with pytest.raises(DeniedError):
+        store.delete("acme/one")
+    assert get(store, "acme/one") == b"original"
+
+
+def test_deleting_takes_what_was_laid_over_an_object_with_it(store: S3Store, client: "S3Client") -> None:
+    put(store, "acme/one", b"original")
+    put(store, "acme/one-more", b"kept")
+    client.put_object(Bucket="locking", Key="acme/one", Body=b"forged")
+    client.delete_object(Bucket="locking", Key="acme/one")
+    store.delete("acme/one")
+    left = client.list_object_versions(Bucket="locking")
+    assert [item["Key"] for item in left["Versions"]] == ["acme/one-more"]
+    assert left.get("DeleteMarkers", []) == []
+    assert [item.key for item in store.list("")] == ["acme/one-more"]
 
 
 def test_a_lock_is_extended_and_never_shortened(store: S3Store) -> None:
