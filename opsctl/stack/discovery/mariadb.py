@@ -34,7 +34,6 @@ def find_mariadb(host: HostFiles, server: Mapping[str, str] | None = None) -> Fo
         return None
     options = files.of_server(_version(server))
     _note_versions(host, files, server)
-    _note_passwords(host, files)
     values = {option.name: option.value for option in options if option.value is not None}
     for option in options:
         if option.name in ("socket", "datadir", _KEYS[0]) and server and option.name in server:
@@ -89,16 +88,6 @@ def _note_versions(host: HostFiles, files: OptionFiles, server: Mapping[str, str
                 option.file,
                 f"line {option.line} sets {option.name} in [{option.group}], for one version of the server only",
                 "run opsctl while the server runs, or compare [database] of the settings with: SHOW VARIABLES",
-            )
-
-
-def _note_passwords(host: HostFiles, files: OptionFiles) -> None:
-    for option in files.options:
-        if option.name == "password" and option.value:
-            host.note(
-                option.file,
-                f"line {option.line} holds a password of [{option.group}], and lies among what a data archive holds",
-                "let that account log in by unix_socket, or keep the file out of database.config_paths",
             )
 
 

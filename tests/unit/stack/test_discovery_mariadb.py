@@ -179,12 +179,3 @@ def test_option_files_that_include_each_other_come_to_an_end(tmp_path: Path) -> 
     host = HostFiles(make_tree(tmp_path, {"/etc/my.cnf": "[mysqld]\ndatadir=/x\n!include /etc/my.cnf\n"}))
     assert find_mariadb(host) is not None
     assert "include each other" in host.puzzles[0].what
-
-
-def test_a_password_among_the_option_files_is_told_without_showing_it(tmp_path: Path) -> None:
-    files = {"/etc/my.cnf": "[client]\nuser=root\npassword = 'S3NTINEL'\n[mysqldump]\n#password=x\npassword=\n"}
-    host = HostFiles(make_tree(tmp_path, files))
-    find_mariadb(host)
-    (told,) = host.puzzles
-    assert told.what.startswith("line 3 holds a password of [client]")
-    assert "S3NTINEL" not in repr(host.puzzles)
