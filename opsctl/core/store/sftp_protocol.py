@@ -9,7 +9,7 @@ import contextlib
 import os
 import stat
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol, TypeVar
@@ -254,20 +254,16 @@ class SftpChannel:
             raise self._lost("what it says is not SFTP") from error
 
     def _transmit(self, packet: bytes) -> None:
-        try:
+        with self._closed_by_failure():
             self._channel.sendall(struct.pack(">I", len(packet)) + packet)
-        except BaseException as error:
-            raise self._explained(error) from error
 
     def _packet(self) -> tuple[int, "_Body"]:
-        try:
+        with self._closed_by_failure():
             self._receive(4)
             length = struct.unpack_from(">I", self._received)[0]
             if not 5 <= length <= _MAX_PACKET:
                 raise self._lost("what it says is not SFTP")
             self._receive(4 + length)
-        except BaseException as error:
-            raise self._explained(error) from error
         packet = bytes(self._received[4 : 4 + length])
         del self._received[: 4 + length]
         return packet[0], _Body(packet[1:])
@@ -279,14 +275,18 @@ class SftpChannel:
                 raise self._lost("the connection was lost")
             self._received += arrived
 
-    def _explained(self, error: BaseException) -> BaseException:
+    @contextlib.contextmanager
+    def _closed_by_failure(self) -> Iterator[None]:
         """Half a packet may be on its way: whatever happened, this channel is of no more use."""
-        self.close()
-        if isinstance(error, TimeoutError):
-            return self._lost("it does not answer any more")
-        if isinstance(error, _LOST):
-            return self._lost(f"the connection was lost: {str(error) or type(error).__name__}")
-        return error
+        try:
+            yield
+        except TimeoutError as error:
+            raise self._lost("it does not answer any more") from error
+        except _LOST as error:
+            raise self._lost(f"the connection was lost: {str(error) or type(error).__name__}") from error
+        except BaseException:
+            self.close()
+            raise
 
     def _lost(self, why: str) -> UnreachableError:
         self.close()
