@@ -12,6 +12,7 @@ from importlib.resources import files
 from opsctl.core.canonical import sha256_hex
 from opsctl.core.clock import utcnow
 from opsctl.core.errors import ExitCode, OpsError
+from opsctl.core.failpoints import failpoint
 from opsctl.core.mariadb.connect import Connection, read_password, rows
 from vault.accounts import DEFINER, GRANTS, Role, account, grant_statements, grants, user_of
 from vault.context import Vault
@@ -130,6 +131,7 @@ def _applied(connection: Connection, known: tuple[Migration, ...], vault: Vault)
 def _apply(connection: Connection, migration: Migration) -> None:
     for statement in migration.statements():
         _execute(connection, statement)
+    failpoint("vault.migrate")
     record = "INSERT INTO schema_versions VALUES (%s, %s, %s, %s)"
     _execute(connection, record, migration.version, migration.name, migration.sha256, utcnow().replace(tzinfo=None))
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from pymysql.converters import escape_string
 
+from opsctl.core.failpoints import failpoint
 from opsctl.core.mariadb.connect import Connection, rows
 from vault.importing.align import Incoming, Known, Placed, align
 from vault.importing.media import Medium
@@ -61,6 +62,7 @@ class Writer:
             self._attach(batch.messages)
             leftovers = [_values(self._import, item.line, item.raw) for item in batch.leftovers]
             self._insert("unparsed_lines", "import_id, line_no, raw", leftovers)
+            failpoint("vault.import.batch")
             cursor.execute("COMMIT")
         return len(new)
 

@@ -4,6 +4,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from opsctl.core.errors import IntegrityError
+from opsctl.core.failpoints import failpoint
 from opsctl.core.store import ExistsError, Store
 from vault.importing.source import CHUNK, Export
 
@@ -41,6 +42,7 @@ def keep(store: Store, export: Export, name: str, shown: str) -> Medium:
                 upload.write(chunk)
             if again.digest() != found:
                 raise IntegrityError(f"'{name}' changed while it was read", where=export.where)
+            failpoint("vault.import.media")
             upload.commit()
     except ExistsError:  # another import was first
         return Medium(found, size, shown, True)

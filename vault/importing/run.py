@@ -4,12 +4,13 @@ import contextlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from opsctl.core.clock import utcnow
 from opsctl.core.errors import LockedError, SettingsError
+from opsctl.core.failpoints import failpoint
 from opsctl.core.mariadb.connect import Connection, rows
 from opsctl.core.merkle import Tree
 from opsctl.core.store.directory import DirectoryStore
@@ -27,6 +28,8 @@ from vault.whatsapp.survey import DateOrder, Survey, survey
 BATCH_MESSAGES = 2000
 BATCH_BYTES = 2 << 20
 MOST_SHOWN = 100
+# Whatever another import writes at this moment is younger.
+LEFT_BY_KILLED = timedelta(days=1)
 NOBODY_KNOWS = Medium(b"", 0, "", False)
 
 
@@ -174,6 +177,7 @@ class _Run:
         sizes = self.export.source.sizes()
         self.vault.progress.step("keeping media", total_bytes=sum(sizes[name] for name in files))
         store = DirectoryStore(self.vault.settings.media_dir)
+        store.remove_partials("", older_than=utcnow() - LEFT_BY_KILLED)
         kept: dict[str, Medium] = {}
         for name, shown in files.items():
             medium = keep(store, self.export, name, shown)
@@ -211,6 +215,7 @@ class _Run:
             *(import_id, _now(), done.parsed, done.added, done.unparsed, done.media_added, done.media_missing),
             *(done.root, done.attachments_root, seq),
         )
+        failpoint("vault.import.result")
         self.connection.commit()
         return Imported(**{**vars(done), "audit_seq": seq})
 

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,7 @@ from opsctl.core.settings_example import render
 from opsctl.core.signing import allowed_signers_line, create_key
 from opsctl.settings import Settings
 from tests.integration.cli.conftest import SIGNER, Machine
-from tests.support.exports import chat, line, write
+from tests.support.exports import chat, line, write, write_zip
 from tests.support.mariadb import Server
 from vault.context import Vault
 
@@ -98,6 +100,30 @@ def test_an_undecidable_file_is_refused_with_both_readings(machine: Machine) -> 
     assert "dmy: from 3 January 2024" in err
     assert "mdy: from 1 March 2024" in err
     assert machine.json(*words, "--date-order", "mdy")[1]["date_order"] == "mdy"
+
+
+@pytest.mark.parametrize(
+    "point", ["vault.import.media", "vault.import.batch", "vault.import.batch@2", "vault.import.result"]
+)
+def test_a_killed_import_goes_on_and_loses_nothing(machine: Machine, vault: Vault, point: str) -> None:
+    text = "head\n" + chat(0, 4500) + line(2000, "Ann", "a.jpg (file attached)")
+    path = write_zip(machine.directory / "x.zip", {"_chat.txt": text, "a.jpg": b"photo", "b.jpg": b"other"})
+    words = ["vault", "import", str(path), "--chat", "Trip", "--zone", "UTC"]
+    killed = subprocess.run(
+        [sys.executable, "-m", "opsctl", "--config", str(machine.config), *words],
+        env={**os.environ, "OPSCTL_FAILPOINT": point},
+        capture_output=True,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert machine.json("vault", "log")[1]["entries"] == []
+    code, document = machine.json(*words)
+    assert (code, document["resumed"], document["parsed"], document["added"]) == (0, True, 4501, 4501)
+    assert (document["unparsed"], document["media_added"], document["media_unnamed"]) == (1, 2, 1)
+    found = machine.json("vault", "stats")[1]
+    assert (found["chats"][0]["messages"], found["chats"][0]["unparsed"], found["unfinished_imports"]) == (4501, 1, 0)
+    names = [found.name for found in vault.settings.media_dir.rglob("*") if found.is_file()]
+    assert len([name for name in names if not name.startswith(".")]) == 2
 
 
 def test_reading(machine: Machine) -> None:
