@@ -13,11 +13,15 @@ from opsctl.cli.views import vault_attack as attack_view
 from opsctl.cli.views import vault_log as log_view
 from opsctl.core.clock import utcnow
 from opsctl.core.errors import ExitCode, IntegrityError, SettingsError
+from opsctl.core.store.directory import DirectoryStore
 from opsctl.core.verdict import Verdict
 from opsctl.overview import vault_wire, wire
+from vault.accounts import Role
 from vault.attack.run import attack_test
+from vault.context import Vault
 from vault.importing.run import Request, import_export
 from vault.migrate import initialise, migrate
+from vault.verify.archive import ArchiveState, verify_archive
 from vault.verify.dump import verify_dump
 from vault.verify.proof import check as check_proof
 from vault.verify.proof import prove, read_proof, write_proof
@@ -72,6 +76,7 @@ def verify_log(
     full: Annotated[bool, typer.Option("--full", help="Read every row, not only those since a checkpoint.")] = False,
     since: Annotated[str | None, typer.Option(metavar="CHECKPOINT", help="Read the rows since this one.")] = None,
     parallel: ParallelOption = None,
+    archive: Annotated[bool, typer.Option("--archive", help="Also compare messages and files with the log.")] = False,
     dump: Annotated[Path | None, typer.Option(metavar="FILE", help="A dump of mariadb-dump instead.")] = None,
     socket: Annotated[Path | None, typer.Option(metavar="PATH", help="A restored server instead.")] = None,
 ) -> Answer:
@@ -87,14 +92,21 @@ def verify_log(
     processes = parallel or (vault.settings.parallel if full else 1)
     scope = Scope(full, since, processes, may_be_older=socket is not None)
     found = verify(reader(vault), custody, scope, session.progress)
+    compared = _compared(vault, session) if archive else None
     if socket is None:
-        record(wire.ledger(settings), settings.stack.name, found, started)
-    return _verdict(found)
+        record(wire.ledger(settings), settings.stack.name, found, started, compared)
+    return _verdict(found, compared)
 
 
-def _verdict(found: Verified) -> Answer:
-    document = view.verified(found)
-    code = ExitCode.INTEGRITY if found.state.verdict is Verdict.BROKEN else ExitCode.DONE
+def _compared(vault: Vault, session: Session) -> ArchiveState:
+    with vault.connect(Role.READER) as connection:
+        return verify_archive(connection, DirectoryStore(vault.settings.media_dir), session.progress)
+
+
+def _verdict(found: Verified, compared: ArchiveState | None = None) -> Answer:
+    document = view.verified(found, compared)
+    broken = found.state.verdict is Verdict.BROKEN or (compared is not None and compared.faults > 0)
+    code = ExitCode.INTEGRITY if broken else ExitCode.DONE
     return Answer(document, lambda paint: view.verify_text(document, paint), code, report=code is ExitCode.DONE)
 
 

@@ -18,6 +18,7 @@ from vault import audit
 from vault.accounts import Role
 from vault.context import Vault
 from vault.importing.batch import Batch, Writer
+from vault.importing.linked import attachments_root
 from vault.importing.media import Medium, keep
 from vault.importing.source import Export, open_export, spelled
 from vault.whatsapp.lines import Line, read_lines
@@ -198,7 +199,7 @@ class _Run:
         count = "SELECT COUNT(*) FROM {} WHERE import_id = %s"
         added = self._line(count.format("messages"), import_id)
         media_added = self._line(count.format("media"), import_id)
-        attachments = self._attachments_root(import_id)
+        attachments = attachments_root(self.connection, import_id)
         linked = "SELECT COUNT(DISTINCT sha256) FROM attachments a JOIN import_messages h USING (message_id)"
         named = self._line(f"{linked} WHERE h.import_id = %s", import_id)
         done = Imported(
@@ -218,17 +219,6 @@ class _Run:
         failpoint("vault.import.result")
         self.connection.commit()
         return Imported(**{**vars(done), "audit_seq": seq})
-
-    def _attachments_root(self, import_id: int) -> bytes:
-        """The root over (digest of the message, SHA-256 of the file) of every file that this import has linked."""
-        tree = Tree()
-        statement = (
-            "SELECT m.digest, a.sha256 FROM attachments a JOIN messages m ON m.id = a.message_id"
-            " WHERE a.import_id = %s ORDER BY a.message_id, a.sha256"
-        )
-        for message, medium in rows(self.connection, statement, import_id):
-            tree.append(bytes(message) + bytes(medium))
-        return tree.root()
 
     def _event(self, done: Imported) -> audit.Event:
         return audit.Event(

@@ -9,6 +9,7 @@ from opsctl.core.ledger import Entry, Ledger
 from opsctl.core.record import Record
 from opsctl.core.result import Outcome
 from opsctl.core.verdict import LogState, Verdict
+from vault.verify.archive import ArchiveState
 from vault.verify.run import Verified
 
 KIND = "vault-verification"
@@ -32,6 +33,7 @@ class VerificationBody(BaseModel):
     since: int
     root: str
     broken: str | None
+    archive_faults: int | None
 
 
 def outcome_of(state: LogState) -> Outcome:
@@ -39,10 +41,12 @@ def outcome_of(state: LogState) -> Outcome:
     return _OUTCOMES.get(state.verdict, Outcome.COULD_NOT_RUN)
 
 
-def record(ledger: Ledger, stack: str, found: Verified, started: datetime) -> Entry:
+def record(
+    ledger: Ledger, stack: str, found: Verified, started: datetime, compared: ArchiveState | None = None
+) -> Entry:
     """Write a verification into the ledger; a passed one is fresh for two days."""
     state, finished = found.state, utcnow()
-    outcome = outcome_of(state)
+    outcome = Outcome.FAILED if compared is not None and compared.faults else outcome_of(state)
     return ledger.append(
         Record[VerificationBody](
             kind=KIND,
@@ -60,6 +64,7 @@ def record(ledger: Ledger, stack: str, found: Verified, started: datetime) -> En
                 since=found.since,
                 root=state.root.hex(),
                 broken=None if state.broken is None else state.broken.what,
+                archive_faults=None if compared is None else compared.faults,
             ),
         )
     )

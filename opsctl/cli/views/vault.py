@@ -1,6 +1,7 @@
 """Answers of `opsctl vault`: set-up, imports, verdicts."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Literal
 
 from pydantic import BaseModel
@@ -11,6 +12,7 @@ from opsctl.cli.views.vault_messages import printable
 from opsctl.core.verdict import Verdict
 from vault.importing.run import Imported
 from vault.migrate import Migrated
+from vault.verify.archive import ArchiveState
 from vault.verify.checkpoints import Published
 from vault.verify.renew import Renewed
 from vault.verify.run import Verified
@@ -68,6 +70,16 @@ class VaultImport(Document):
     attachments_root: str
 
 
+class ArchiveRow(BaseModel):
+    """What was compared with the audit log; `faults` counts all differences, `first_faults` are the first hundred."""
+
+    messages: int
+    imports: int
+    media: int
+    faults: int
+    first_faults: tuple[str, ...]
+
+
 class VaultVerify(Document):
     """The verdict on the audit log. Rows up to `since` had been verified before; `pinned` rows a checkpoint covers."""
 
@@ -82,6 +94,7 @@ class VaultVerify(Document):
     broken: str | None
     newest_checkpoint: int | None
     lost: int | None
+    archive: ArchiveRow | None
 
 
 class VaultCheckpoint(Document):
@@ -150,7 +163,7 @@ def import_text(document: VaultImport, paint: Painter) -> Iterator[str]:
             yield f"  {line.line}: {printable(line.text)[:60]}  ({line.why})"
 
 
-def verified(found: Verified) -> VaultVerify:
+def verified(found: Verified, compared: ArchiveState | None) -> VaultVerify:
     """The verdict."""
     state = found.state
     return VaultVerify(
@@ -164,6 +177,7 @@ def verified(found: Verified) -> VaultVerify:
         broken=state.broken.what if state.broken else None,
         newest_checkpoint=found.newest.size if found.newest else None,
         lost=found.renewed.lost if found.renewed else None,
+        archive=None if compared is None else ArchiveRow(**asdict(compared)),
     )
 
 
@@ -181,6 +195,18 @@ def verify_text(document: VaultVerify, paint: Painter) -> Iterator[str]:
     if document.lost is not None:
         pairs.append(("lost", f"{document.lost} rows of the log before this one"))
     yield from figures([*pairs, ("root", document.root)], paint)
+    if document.archive is not None:
+        yield from _archive_text(document.archive, paint)
+
+
+def _archive_text(archive: ArchiveRow, paint: Painter) -> Iterator[str]:
+    looked = f"{archive.messages} messages of {archive.imports} imports, and {archive.media} files"
+    if not archive.faults:
+        yield f"{looked} are {paint('what the log says', 'green')}."
+        return
+    yield f"{looked} were compared: {paint(f'{archive.faults} differ', 'red')} from what the log says."
+    for fault in archive.first_faults[:MOST_LINES]:
+        yield f"  {printable(fault)}"
 
 
 def checkpointed(done: Published, *, off_host: bool) -> VaultCheckpoint:

@@ -240,6 +240,7 @@ complete -c opsctl -n '__opsctl_is vault import' -l help -s h -d 'Show this mess
 complete -c opsctl -n '__opsctl_is vault verify' -l full -d 'Read every row, not only those since a checkpoint.'
 complete -c opsctl -n '__opsctl_is vault verify' -l since -r -d 'Read the rows since this one.'
 complete -c opsctl -n '__opsctl_is vault verify' -l parallel -r -d 'Processes (default: settings). [1<=x<=64]'
+complete -c opsctl -n '__opsctl_is vault verify' -l archive -d 'Also compare messages and files with the log.'
 complete -c opsctl -n '__opsctl_is vault verify' -l dump -r -d 'A dump of mariadb-dump instead.'
 complete -c opsctl -n '__opsctl_is vault verify' -l socket -r -d 'A restored server instead.'
 complete -c opsctl -n '__opsctl_is vault verify' -l config -r -d 'Settings file (default: ./ or /etc/opsctl/opsctl.toml).'

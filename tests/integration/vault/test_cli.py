@@ -126,6 +126,41 @@ def test_a_killed_import_goes_on_and_loses_nothing(machine: Machine, vault: Vaul
     assert len([name for name in names if not name.startswith(".")]) == 2
 
 
+def test_the_archive_is_compared_with_the_log(machine: Machine, server: Server, vault: Vault) -> None:
+    text = chat(0, 6) + line(9, "Ann", "a.jpg (file attached)")
+    path = write_zip(machine.directory / "x.zip", {"_chat.txt": text, "a.jpg": b"photo"})
+    machine.opsctl("vault", "import", str(path), "--chat", "Trip", "--zone", "UTC")
+    bring(machine, chat(0, 9), "Other")
+
+    def compared(*changes: str) -> tuple[int, list[str]]:
+        server.sql(f"USE {vault.database}", "SET @opsctl_vault_change = 'attack'", *changes)
+        code, document = machine.json("vault", "verify", "--archive")
+        return code, document["archive"]["first_faults"]
+
+    assert compared() == (0, [])
+    assert compared("DROP TRIGGER messages_update", "UPDATE messages SET body = 'né' WHERE id = 2") == (
+        12, ["message 2 is not what was imported"],
+    )  # fmt: skip
+    assert compared("UPDATE messages SET body = 'ok' WHERE id = 2")[0] == 12
+    server.sql(f"UPDATE {vault.database}.messages SET body = 'number 0' WHERE id = 2")
+    forged = (
+        "INSERT INTO messages (chat_id, sent_local, sent_at, place, kind, body, digest, occurrence, import_id, line_no)"
+        " SELECT chat_id, sent_local, sent_at, 7, kind, body, digest, 99, import_id, 99 FROM messages WHERE id = 1"
+    )
+    code, faults = compared("SET @opsctl_vault_change = 'attack'", forged)
+    assert (code, faults[-1].endswith("was put in, or changed, without an import")) == (12, True)
+    server.sql("SET @opsctl_vault_change = 'x'", f"DELETE FROM {vault.database}.messages WHERE line_no = 99")
+    drop = "DROP TRIGGER import_messages_delete"
+    code, faults = compared(drop, "DELETE FROM import_messages WHERE import_id = 2 AND line_no = 3")
+    assert "import 2 had other messages than those that the audit log says" in faults
+    (kept,) = [found for found in vault.settings.media_dir.rglob("*") if found.is_file()]
+    kept.chmod(0o600)
+    kept.write_bytes(b"Photo")
+    assert "'a.jpg' is not what was imported" in compared()[1]
+    kept.unlink()
+    assert "'a.jpg' is not in the media directory" in compared()[1]
+
+
 def test_reading(machine: Machine) -> None:
     text = (
         line(0, "Ann", "Where is the Café?")
