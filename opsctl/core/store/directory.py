@@ -4,6 +4,7 @@ import contextlib
 import os
 import secrets
 import stat
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import BufferedIOBase
@@ -136,17 +137,36 @@ class DirectoryUpload:
         self._final = path
         self._partial = path.with_name(f"{PARTIAL}{secrets.token_hex(8)}")
         self._file = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o440)
-        self._open = True
+        self._ended = threading.Event()
+        self._writing = False
+        self._state = threading.Lock()
 
     def write(self, data: memoryview | bytes) -> None:
-        """Append bytes."""
+        """Append bytes. Raises StoreError when the upload was aborted meanwhile."""
         left = memoryview(data)
         failpoint("store.write")
         try:
             while left:
-                left = left[os.write(self._file, left) :]
+                with self._using():
+                    left = left[os.write(self._file, left) :]
         except OSError as error:
             raise explain(error, self._key, self._store.where) from error
+
+    @contextlib.contextmanager
+    def _using(self) -> Iterator[None]:
+        """Use the descriptor; when the upload is aborted in another thread, whoever is last closes it, so that a write
+        which hangs for long never ends in a file that was opened since under the same number."""
+        with self._state:
+            if self._ended.is_set():
+                raise StoreError(f"{self._key} was given up", where=self._store.where)
+            self._writing = True
+        try:
+            yield
+        finally:
+            with self._state:
+                self._writing = False
+                if self._ended.is_set():
+                    os.close(self._file)
 
     def commit(self) -> Stored:
         """fsync, link to the final name, fsync the directory."""
@@ -169,10 +189,13 @@ class DirectoryUpload:
 
     def abort(self) -> None:
         """Remove the hidden file."""
-        if self._open:
-            self._open = False
-            os.close(self._file)
-            self._partial.unlink(missing_ok=True)
+        with self._state:
+            if self._ended.is_set():
+                return
+            self._ended.set()
+            if not self._writing:
+                os.close(self._file)
+        self._partial.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
