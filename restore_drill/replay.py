@@ -69,8 +69,8 @@ def replay(
 ) -> Replayed:
     """Apply `logs` to `server`, which holds the backup they follow, up to `point`, and prove that it got there.
 
-    `advance` counts bytes of binary log; `server_id` is for self-tests, which choose a wrong one. Raises ReplayError when the server fails at an event, or stands elsewhere than
-    the logs say; OpsError after `timeout_s` seconds.
+    `advance` counts bytes of binary log; `server_id` is for self-tests, which choose a wrong one. Raises ReplayError
+    when the server fails at an event, or stands elsewhere than the logs say; OpsError after `timeout_s` seconds.
     """
     started = time.monotonic()
     warnings = (*logs.warnings, *point.warnings)
