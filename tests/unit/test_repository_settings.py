@@ -1,5 +1,7 @@
 """Settings of repositories: three kinds, each with its own keys."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,12 @@ def test_repositories_of_all_kinds_stand_side_by_side_and_a_directory_is_the_def
     assert isinstance(open_store(local), DirectoryStore)
     assert open_store(offsite).where == "sftp://acme@backup.example.net/backups"
     assert open_store(immutable).where == "s3://acme-backups at https://s3.example.net"
+
+
+def test_who_keeps_archives_in_a_directory_does_not_wait_for_ssh_and_s3() -> None:
+    program = "import sys, backup.stores, opsctl.overview.wire; print(*{'paramiko', 'botocore'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 def test_a_mistake_names_the_keys_of_its_own_kind(tmp_path: Path) -> None:
