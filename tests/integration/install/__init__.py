@@ -1,0 +1,1 @@
+"""Installing, on a Debian that has nothing of ours."""
