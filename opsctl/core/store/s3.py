@@ -2,7 +2,7 @@
 
 import io
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from io import BufferedIOBase
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,9 @@ from botocore.exceptions import ClientError
 from opsctl.core.store import DeniedError, ExistsError, MissingError, Stored, StoreError, check_key, is_key
 from opsctl.core.store.resilient import WAITS_S, Patience, ResumingReader
 from opsctl.core.store.s3_connection import S3Bucket, code_of, connect, explained
-from opsctl.core.store.s3_transfer import S3Stream, S3Upload
+from opsctl.core.store.s3_transfer import S3Stream, S3Upload, md5
 from opsctl.core.store.s3_versions import first_version, first_versions, keeps_versions, markers, versions
+from opsctl.core.store.tamper import Attack
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -152,6 +153,32 @@ class S3Store:
         if not self._is_locked(key, wanted):
             hint = "the service does not lock, or the account lacks the right s3:GetObjectRetention"
             raise DeniedError(f"{key} is not locked until {wanted.isoformat()}", where=self.where, hint=hint)
+
+    def attacks(self, key: str) -> Mapping[str, Attack]:
+        """What the service offers: delete the object or lay a marker over it, lift its lock, put another in its place;
+        S3 knows no renaming."""
+        bucket, name = self._bucket.bucket, self._name(key)
+
+        def carry_out(harm: Callable[[], object]) -> Attack:
+            def attack() -> None:
+                with explained(self._bucket, key):
+                    harm()
+
+            return attack
+
+        def delete(**how: Any) -> object:
+            return self._client().delete_object(Bucket=bucket, Key=name, **how)
+
+        def put(body: bytes) -> object:
+            return self._client().put_object(Bucket=bucket, Key=name, Body=body, ContentMD5=md5(body))
+
+        return {
+            "delete": carry_out(lambda: delete(**self._version(key))),
+            "hide": carry_out(delete),
+            "unlock": carry_out(lambda: delete(**self._version(key), BypassGovernanceRetention=True)),
+            "overwrite": carry_out(lambda: put(b"forged")),
+            "truncate": carry_out(lambda: put(b"")),
+        }
 
     def close(self) -> None:
         """End the connections. The store may still be used and connects again."""

@@ -154,7 +154,7 @@ class S3Upload:
                 self._upload = self._client.create_multipart_upload(**self._target, **self._kind)["UploadId"]
             number, part = len(self._parts) + 1, bytes(self._buffer)
             sent = self._client.upload_part(
-                **self._target, UploadId=self._upload, PartNumber=number, Body=part, ContentMD5=_md5(part)
+                **self._target, UploadId=self._upload, PartNumber=number, Body=part, ContentMD5=md5(part)
             )
         self._parts.append({"PartNumber": number, "ETag": sent["ETag"]})
         self._size += len(part)
@@ -164,7 +164,7 @@ class S3Upload:
         if self._upload is None:
             body = bytes(self._buffer)
             self._size = len(body)
-            self._client.put_object(**self._target, **self._kind, Body=body, ContentMD5=_md5(body), IfNoneMatch="*")
+            self._client.put_object(**self._target, **self._kind, Body=body, ContentMD5=md5(body), IfNoneMatch="*")
         else:
             self._client.complete_multipart_upload(
                 **self._target, UploadId=self._upload, MultipartUpload={"Parts": self._parts}, IfNoneMatch="*"
@@ -184,5 +184,6 @@ class S3Upload:
         return error
 
 
-def _md5(data: bytes) -> str:
+def md5(data: bytes) -> str:
+    """The header that lets the service refuse bytes that changed on their way."""
     return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()

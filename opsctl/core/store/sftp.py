@@ -2,25 +2,19 @@
 
 import contextlib
 import io
-import secrets
 import threading
 import weakref
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from io import BufferedIOBase
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
-from opsctl.core.errors import OpsError, UnreachableError
-from opsctl.core.failpoints import failpoint
+from opsctl.core.errors import UnreachableError
 from opsctl.core.store import PARTIAL, DeniedError, ExistsError, MissingError, Stored, StoreError, check_key
 from opsctl.core.store.resilient import WAITS_S, Patience, ResumingReader
 from opsctl.core.store.sftp_connection import SftpConnection, SftpServer
 from opsctl.core.store.sftp_protocol import (
     BLOCK,
-    FSYNC,
     HARDLINK,
     Attributes,
     Open,
@@ -28,7 +22,9 @@ from opsctl.core.store.sftp_protocol import (
     Status,
     StatusError,
 )
-from opsctl.core.store.sftp_stream import WINDOW, SftpStream
+from opsctl.core.store.sftp_stream import SftpStream
+from opsctl.core.store.sftp_upload import SftpUpload
+from opsctl.core.store.tamper import Attack
 
 Answer = TypeVar("Answer")
 
@@ -54,7 +50,7 @@ class SftpStore:
         """The account and the directory."""
         return f"{self._server.where}{'' if self._root.startswith('/') else '/'}{self._root}"
 
-    def create(self, key: str, *, retain_until: datetime | None = None) -> "SftpUpload":
+    def create(self, key: str, *, retain_until: datetime | None = None) -> SftpUpload:
         """Begin an object; the protocol has no locks, so `retain_until` is refused."""
         path = self._path(key)
         if retain_until is not None:
@@ -128,6 +124,27 @@ class SftpStore:
                     self._remove(self._file(key))
                 removed += 1
         return removed
+
+    def attacks(self, key: str) -> Mapping[str, Attack]:
+        """What the protocol offers: remove, write, truncate, rename."""
+        path = self._path(key)
+
+        def carry_out(harm: Callable[[SftpChannel], object]) -> Attack:
+            def attack() -> None:
+                with self.explained(key):
+                    self.ask(harm)
+
+            return attack
+
+        def overwrite(channel: SftpChannel) -> None:
+            channel.settle(channel.request_write(channel.open(path, Open.WRITE), 0, b"forged"))
+
+        return {
+            "delete": carry_out(lambda channel: channel.remove(path)),
+            "overwrite": carry_out(overwrite),
+            "truncate": carry_out(lambda channel: channel.open(path, Open.WRITE | Open.TRUNCATE)),
+            "rename": carry_out(lambda channel: channel.rename(path, f"{path}-renamed")),
+        }
 
     def close(self) -> None:
         """End the connection. The store may still be used and connects again."""
@@ -261,118 +278,6 @@ class SftpStore:
 
     def _file(self, name: str) -> str:
         return f"{self._root}/{name}" if name else self._root or "/"
-
-
-class SftpUpload:
-    """A hidden file beside its final name, which `commit` gives it by a hard link: that refuses a name that is taken.
-
-    What the server has not confirmed is kept, 2 MiB at most, and sent again over a new connection.
-    """
-
-    def __init__(self, store: "SftpStore", key: str, path: str, patience: Patience) -> None:
-        folder, _, _ = path.rpartition("/")
-        self._store = store
-        self._key = key
-        self._final = path
-        self._partial = f"{folder}/{PARTIAL}{secrets.token_hex(8)}"
-        self._patience = patience
-        self._offset = 0
-        self._pending: deque[tuple[int, int, bytes]] = deque()
-        self._open = True
-        self._channel = store.connect()
-        try:
-            self._handle = self._channel.open(self._partial, Open.WRITE | Open.CREATE | Open.EXCLUSIVE)
-        except BaseException:
-            self._channel.close()
-            raise
-
-    def write(self, data: memoryview | bytes) -> None:
-        """Append bytes."""
-        failpoint("store.write")
-        left = memoryview(data)
-        with self._store.explained(self._key):
-            while left:
-                block = bytes(left[:BLOCK])
-                left = left[len(block) :]
-                self._keep_on(partial(self._send, block))
-                self._offset += len(block)
-
-    def commit(self) -> Stored:
-        """Wait for all writes, make them durable, link to the final name, remove the hidden one."""
-        with self._store.explained(self._key):
-            self._keep_on(self._settle_all)
-            failpoint("store.before_publish")
-            self._store.publish(self._key, self._partial, self._final, self._offset)
-            failpoint("store.after_publish")
-            self.abort()
-            stored = self._store.stat(self._key)
-        if stored is None:
-            raise MissingError(f"{self._key} went away as soon as it was published", where=self._store.where)
-        return stored
-
-    def abort(self) -> None:
-        """Remove the hidden file, if the server can be reached."""
-        if self._open:
-            self._open = False
-            self._channel.close()
-            with contextlib.suppress(OpsError, StatusError):
-                self._store.ask(lambda channel: channel.remove(self._partial))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.abort()
-
-    def _send(self, block: bytes) -> None:
-        while len(self._pending) >= WINDOW:
-            self._settle_one()
-        number = self._channel.request_write(self._handle, self._offset, block)
-        self._pending.append((number, self._offset, block))
-
-    def _settle_one(self) -> None:
-        self._channel.settle(self._pending[0][0])
-        self._pending.popleft()
-        self._patience.progress()
-
-    def _settle_all(self) -> None:
-        while self._pending:
-            self._settle_one()
-        failpoint("store.before_fsync")
-        if FSYNC in self._channel.extensions:
-            self._channel.fsync(self._handle)
-        self._channel.close_handle(self._handle)
-
-    def _keep_on(self, step: Callable[[], None]) -> None:
-        """Take a step; after a lost connection, once more over a new one that has caught up."""
-        connected = True
-        while True:
-            try:
-                if not connected:
-                    self._channel = self._store.connect()
-                    self._catch_up()
-                    connected = True
-                step()
-            except UnreachableError as error:
-                connected = False
-                self._store.lost(self._channel)
-                if not self._open:  # another thread gave the upload up
-                    raise
-                self._patience.failed(error)
-                continue
-            return
-
-    def _catch_up(self) -> None:
-        self._handle = self._channel.open(self._partial, Open.WRITE)
-        confirmed = self._pending[0][1] if self._pending else self._offset
-        if self._channel.handle_attributes(self._handle).size < confirmed:
-            raise StatusError(Status.FAILURE, "what it had confirmed is gone")
-        self._pending = deque(
-            (self._channel.request_write(self._handle, offset, block), offset, block)
-            for _, offset, block in self._pending
-        )
 
 
 def _stored(key: str, found: Attributes) -> Stored:

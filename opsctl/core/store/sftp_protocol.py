@@ -45,6 +45,7 @@ class Kind(IntEnum):
     MKDIR = 14
     RMDIR = 15
     STAT = 17
+    RENAME = 18
     STATUS = 101
     HANDLE = 102
     DATA = 103
@@ -69,6 +70,7 @@ class Open(IntEnum):
     READ = 0x01
     WRITE = 0x02
     CREATE = 0x08
+    TRUNCATE = 0x10
     EXCLUSIVE = 0x20
 
 
@@ -215,6 +217,10 @@ class SftpChannel:
     def remove(self, path: str) -> None:
         """Remove a file."""
         self.settle(self.request(Kind.REMOVE, _string(path)))
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a file another name."""
+        self.settle(self.request(Kind.RENAME, _string(old) + _string(new)))
 
     def mkdir(self, path: str) -> None:
         """Make a directory of mode 0750."""
