@@ -15,6 +15,7 @@ from backup.inventory import Inventory, confirm, read_inventory
 from backup.manifest import Database, Table
 from backup.mbstream import StreamWatch
 from backup.position import gtid_state
+from backup.unsupported import refuse_unsupported
 from opsctl.core.mariadb.connect import Connection, connected, read_password, rows
 from opsctl.core.process import Completed
 from opsctl.stack.rooted import as_on_host
@@ -26,6 +27,7 @@ SQL_TIMEOUT_S = 600
 def look_at_server(host: Host) -> ServerFacts:
     """Ask the server what it is. Raises AuthError, UnreachableError, SettingsError."""
     with _connected(host) as connection:
+        refuse_unsupported(connection, str(host.database.socket))
         return read_facts(connection)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from opsctl.core.errors import AuthError, SettingsError
+from opsctl.core.errors import AuthError
 from opsctl.core.mariadb.connect import Connection, rows
 from opsctl.stack.mariadb_keys import EncryptionKeys, encryption_keys
 
@@ -11,7 +11,7 @@ _PLUGIN = (
 )
 _SIZE = "SELECT CAST(COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0) AS SIGNED) FROM information_schema.TABLES"
 _VARIABLES = (
-    "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', 'server_id', 'log_bin', 'wsrep_on')"
+    "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', 'server_id', 'log_bin')"
     " OR Variable_name LIKE 'file\\_key\\_management\\_%'"
 )
 # Tables on which an account has no privilege at all are not in its information_schema.
@@ -31,8 +31,7 @@ class ServerFacts:
 
 
 def read_facts(connection: Connection) -> ServerFacts:
-    """Ask the server. Raises SettingsError for one that cannot be backed up like this, AuthError for an account that
-    would not see every table."""
+    """Ask the server. Raises AuthError for an account that would not see every table."""
     if not rows(connection, _SEES_ALL)[0][0]:
         account = rows(connection, "SELECT CURRENT_USER()")[0][0]
         raise AuthError(
@@ -41,12 +40,6 @@ def read_facts(connection: Connection) -> ServerFacts:
             hint=f"as the database's root: GRANT REFERENCES ON *.* TO {account} (which lets it read no row)",
         )
     variables = {str(name).lower(): str(value) for name, value in rows(connection, _VARIABLES)}
-    if variables.get("wsrep_on") == "ON":
-        raise SettingsError(
-            "this server is a Galera node, whose backups need the cluster's sequence numbers",
-            where="wsrep_on",
-            hint="opsctl backs up single servers only",
-        )
     plugins = rows(connection, _PLUGIN)
     return ServerFacts(
         version=variables["version"],

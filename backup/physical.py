@@ -17,6 +17,7 @@ from backup.context import Host
 from backup.mbstream import StreamContent, StreamError, StreamWatch
 from opsctl.core.errors import AuthError, OpsError
 from opsctl.core.failpoints import failpoint
+from opsctl.core.mariadb.privileges import grant_hint
 from opsctl.core.process import Command, CommandFailedError, Completed, client_options, command
 
 COMPLETED = "completed OK!"
@@ -157,5 +158,5 @@ def _refused(host: Host, error: CommandFailedError) -> OpsError:
     return AuthError(
         f"the server refuses {host.database.backup_user}: {said.strip()}",
         where=str(host.database.socket),
-        hint="run: opsctl init, which prints the grants it needs",
+        hint=grant_hint(said, host.database.backup_user),
     )

@@ -11,6 +11,7 @@ from pymysql.constants import ER
 
 from backup.binlog.account import lacks
 from backup.binlog.fetch import no_binary_log
+from backup.unsupported import refuse_unsupported
 from opsctl.core.errors import OpsError, SettingsError
 from opsctl.core.failpoints import failpoint
 from opsctl.core.mariadb.connect import Connection, connected, read_password, rows
@@ -66,11 +67,24 @@ class Session:
         self._database = database
         self._connection = connection
 
-    def listing(self) -> Listing:
-        """List the binary logs. Raises SettingsError when the server writes none."""
-        server_id, writes = self._rows("SELECT @@server_id, @@log_bin")[0]
-        if not writes:
+    def refuse_unsupported(self) -> None:
+        """Raise SettingsError for a server whose logs cannot be shipped, or would not bring everything back."""
+        refuse_unsupported(self._connection, self._where)
+        if not self._rows("SELECT @@log_bin")[0][0]:
             raise no_binary_log(self._database)
+        filters = self._rows("SHOW MASTER STATUS", privilege="BINLOG MONITOR")[0][2:4]
+        for name, databases in zip(("binlog_do_db", "binlog_ignore_db"), filters, strict=True):
+            if databases:
+                raise SettingsError(
+                    f"{name} is '{databases}': some changes go into no binary log, and a restore would lose them",
+                    where=self._where,
+                    hint=f"remove {name} from the server's configuration, restart it, and take a full backup: "
+                    "opsctl backup run",
+                )
+
+    def listing(self) -> Listing:
+        """List the binary logs."""
+        server_id = self._rows("SELECT @@server_id")[0][0]
         rows = self._rows("SHOW BINARY LOGS", privilege="BINLOG MONITOR")
         return Listing(server_id, tuple(BinlogFile(name, size) for name, size, *_ in rows))
 

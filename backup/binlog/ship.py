@@ -87,6 +87,7 @@ class _Run:
         self._remove_leftovers()
         shipper = self._shipper = Shipper(self._host, self._memory, self._remaining)
         with session(self._host.database, timeout_s=self._remaining()) as server:
+            server.refuse_unsupported()
             listing = server.listing()
         self._server = listing.server
         shipper.ship_closed(listing)

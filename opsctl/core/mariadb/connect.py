@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from pymysql.constants import CR, ER
 
 from opsctl.core.errors import AuthError, OpsError, UnreachableError
+from opsctl.core.mariadb.privileges import grant_hint
 
 CONNECT_TIMEOUT_S = 10
 _REFUSED = (ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR, 1698, CR.CR_AUTH_PLUGIN_CANNOT_LOAD)  # 1698: no password
@@ -101,9 +102,7 @@ def _explain(error: pymysql.err.MySQLError, socket: Path, user: str) -> OpsError
             hint=f"compare {user} with its password file in the settings; as root: SHOW CREATE USER {user}@localhost",
         )
     if number in _LACKING:
-        return AuthError(
-            f"{user} lacks a privilege: {said}", where=where, hint="run: opsctl init, which prints the grants it needs"
-        )
+        return AuthError(f"{user} lacks a privilege: {said}", where=where, hint=grant_hint(said, user))
     if number in _GONE:
         return UnreachableError(f"the database server cannot be reached: {said}", where=where, hint=_LOOK)
     return OpsError(f"the database server says: {said} ({number})", where=where, hint="run: opsctl doctor")

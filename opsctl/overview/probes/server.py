@@ -6,16 +6,18 @@ from pathlib import Path
 
 from opsctl.core.errors import AuthError, UnreachableError
 from opsctl.core.mariadb.connect import connected, read_password, rows
+from opsctl.core.mariadb.version import Version, find_version
 from opsctl.core.process import command
 from opsctl.core.runner import Runner
 from opsctl.overview.probes.look import Look, Seen, bad, good, unknown
-from opsctl.overview.probes.versions import Version, find_version
 from opsctl.stack.settings import DatabaseSection
 
 TIMEOUT_S = 20.0
 DAY_S = 86400
 KEEP_DAYS = 7
 _FILE = "/etc/mysql/mariadb.conf.d/90-opsctl.cnf"
+_REMOVE = "remove {name} (where is it? grep -rn {name} /etc/mysql), then: systemctl restart mariadb"
+_NO_CLUSTERS = "opsctl does not back up Galera clusters yet; see what this one is: SHOW STATUS LIKE 'wsrep%'"
 
 Variables = Mapping[str, str]
 # BACKUP STAGE is used in full from these releases on; before, commits wait longer for a backup.
@@ -120,7 +122,7 @@ def _version(variables: Variables) -> Seen:
 def _galera(variables: Variables) -> Seen:
     if variables.get("wsrep_on", "OFF") == "OFF":
         return good("wsrep_on is OFF")
-    return bad("wsrep_on is ON: this is a Galera node", "opsctl does not back up Galera clusters yet; use another tool")
+    return bad("wsrep_on is ON: this is a Galera node", _NO_CLUSTERS)
 
 
 def _log_bin(variables: Variables) -> Seen:
@@ -132,7 +134,7 @@ def _log_bin(variables: Variables) -> Seen:
 def _filters(variables: Variables) -> Seen:
     for name in ("binlog_do_db", "binlog_ignore_db"):
         if variables.get(name):
-            return bad(f"{name} is {variables[name]}: some changes are never logged", f"remove {name} from the options")
+            return bad(f"{name} is {variables[name]}: some changes are never logged", _REMOVE.format(name=name))
     return good("everything is logged")
 
 

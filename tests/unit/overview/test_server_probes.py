@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import pytest
 
+from opsctl.core.mariadb.version import Version, find_version
 from opsctl.core.process import Command, Completed
 from opsctl.core.result import Outcome, Result
 from opsctl.overview.probes import server
-from opsctl.overview.probes.versions import Version, find_version
 from opsctl.stack.settings import DatabaseSection
 
 GOOD = {
