@@ -38,11 +38,19 @@ class Signer:
         self.key_file = key_file
 
     def sign(self, data: bytes, namespace: Namespace) -> bytes:
-        """Return the armored signature of `data`. Raises AuthError when the key is not there."""
+        """Return the armored signature of `data`. Raises AuthError when the key is not there, or is none."""
         if not self.key_file.is_file():
             raise AuthError("there is no signing key", where=str(self.key_file), hint="run: opsctl init")
         cmd = command("ssh-keygen", "-q", "-Y", "sign", "-n", namespace.value, "-f", self.key_file)
-        return run(cmd, timeout_s=TIMEOUT_S, stdin=data).stdout
+        done = run(cmd, timeout_s=TIMEOUT_S, stdin=data, check=False)
+        if not done.ok:
+            raise AuthError(
+                f"the signing key cannot be used: {done.stderr.strip()}",
+                where=str(self.key_file),
+                hint="put the right one there; or, for a new one that others have to trust first: move it away, then "
+                "run: opsctl init",
+            )
+        return done.stdout
 
 
 class Verifier:
