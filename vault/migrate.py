@@ -14,6 +14,7 @@ from opsctl.core.clock import utcnow
 from opsctl.core.errors import ExitCode, OpsError
 from opsctl.core.failpoints import failpoint
 from opsctl.core.mariadb.connect import Connection, read_password, rows
+from opsctl.stack.accounts import native_hash
 from vault.accounts import DEFINER, GRANTS, Role, account, grant_statements, grants, user_of
 from vault.context import Vault
 from vault.settings import VaultSection
@@ -145,7 +146,8 @@ def _create_accounts(connection: Connection, settings: VaultSection) -> None:
         if password is None:
             _execute(connection, f"{create} VIA unix_socket")
         else:
-            _execute(connection, f"{create} BY %s", password.get_secret_value())
+            # The server writes statements into its logs, so that they get the hash only.
+            _execute(connection, f"{create} VIA mysql_native_password USING %s", native_hash(password))
 
 
 def _give_grants(connection: Connection, vault: Vault) -> None:
