@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from backup.readback import fresh_chunks
 from opsctl.core.errors import AuthError, IntegrityError
 from opsctl.core.pipeline import Observer, Sink, Source, Stage, Tap, run_pipeline
-from opsctl.core.process import Command, CommandFailedError, Completed, command
+from opsctl.core.process import Command, CommandFailedError, Completed, TimedOutError, command
 from opsctl.core.store import Store, Stored, StoreError, Upload
 
 NO_MATCH = ("no identity matched", "incorrect identity")
@@ -170,6 +170,8 @@ def difference(key: str, expected: Sealed, found: Sealed) -> str:
 
 
 def _explain(error: CommandFailedError, key: str, store: Store) -> Exception:
+    if isinstance(error, TimedOutError):
+        return error
     said = error.completed.stderr
     if error.completed.command.program == "age" and any(words in said for words in NO_MATCH):
         return AuthError(f"none of the given identities opens {key}", where=store.where, hint="drill.identity_files")

@@ -25,6 +25,7 @@ from opsctl.core.errors import IntegrityError, OpsError
 from opsctl.core.locks import lock
 from opsctl.core.record import Record
 from opsctl.core.result import Outcome
+from opsctl.core.room import needing_room
 from opsctl.core.signing import Namespace
 from opsctl.core.store.directory import DirectoryStore
 
@@ -57,12 +58,14 @@ class _Run:
         """Do it all; on the way out, whatever happened, clean up and write the record."""
         try:
             self._remove_leftovers()
-            manifest = self._take()
+            with needing_room(self.host.machine.state_dir):
+                manifest = self._take()
             data = self._publish(manifest)
             publish_head(self.host)
         except BaseException as error:
             if not self.published:
                 self.archives.discard()
+                self._remove_empty_folders()
                 shutil.rmtree(self.lsn_dir, ignore_errors=True)
             self._record(Outcome.FAILED, self._body(error=_first_line(error)))
             raise
@@ -82,13 +85,18 @@ class _Run:
             with contextlib.suppress(IntegrityError):
                 for key in orphans - (_needed(host, exist) if orphans else set()):
                     host.store.delete(key)
-            for folder in (host.store.directory / prefix).glob("*"):
-                with contextlib.suppress(OSError):  # that of a backup that exists is not empty
-                    folder.rmdir()
+            self._remove_empty_folders()
         state = host.machine.state_dir
         lsns = [path for path in (state / LSN).glob("*") if path.name not in exist]
         for left in (*lsns, *state.glob(f"{SNAPSHOT}*")):
             shutil.rmtree(left)
+
+    def _remove_empty_folders(self) -> None:
+        store = self.host.store
+        if isinstance(store, DirectoryStore):
+            for folder in (store.directory / layout.backups(self.host.stack.name)).glob("*"):
+                with contextlib.suppress(OSError):  # that of a backup that exists is not empty
+                    folder.rmdir()
 
     def _take(self) -> Manifest:
         """Seal everything, the files after the database, so that each attachment it knows has its file."""

@@ -12,6 +12,7 @@ from backup.segment import Head
 from opsctl.core.clock import utcnow
 from opsctl.core.errors import IntegrityError, OpsError
 from opsctl.core.result import Outcome, Result
+from opsctl.core.room import needing_room
 from opsctl.core.store import MissingError
 from restore_drill.checks import AFTER_REPLAY, BEFORE_REPLAY, CHECKS
 from restore_drill.checks.manifest import EXPECTED, ManifestCheck
@@ -56,7 +57,7 @@ def run_drill(host: DrillHost, *, backup_id: str | None = None, extra_checks: Se
         manifest = catalog.manifest(backup_id)
     except (IntegrityError, MissingError) as error:
         return _finish(host, _Course(started, backup_id, results=_untrusted(error), point=point))
-    with workspace(host.drill.scratch_dir) as paths:
+    with needing_room(host.drill.scratch_dir), workspace(host.drill.scratch_dir) as paths:
         restored = Restored(host, catalog, manifest, paths, head_error=head.error)
         course = _Course(started, backup_id, point=point, manifest=manifest)
         _go(restored, extra_checks, course)

@@ -15,6 +15,7 @@ from opsctl.core.failpoints import failpoint
 from opsctl.core.process import command, run
 from opsctl.core.record import Record
 from opsctl.core.result import Outcome
+from opsctl.core.room import needing_room
 from opsctl.core.store.directory import sync_directory
 from restore_drill.context import DrillHost
 from restore_drill.delivery import deliver
@@ -76,7 +77,7 @@ def restore(
     require_empty(to)
     memory = HeadMemory(host.machine.state_dir, host.stack, host.repository)
     phases = Phases()
-    with workspace(to.parent, prefix=PREFIX) as paths:
+    with needing_room(to.parent), workspace(to.parent, prefix=PREFIX) as paths:
         catalog = host.catalog
         with phases.measured("trust"):
             head = check_head(catalog, memory.recall())

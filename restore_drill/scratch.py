@@ -17,6 +17,7 @@ from pymysql.constants import CR
 from opsctl.core.errors import OpsError, UnreachableError
 from opsctl.core.failpoints import failpoint
 from opsctl.core.process import Child, command, describe_status, kill, spawn
+from opsctl.core.room import says_full
 from opsctl.core.sandbox import Mount, give_to_sandbox, sandboxed
 from restore_drill.hostile import new_file, opened_socket, read_tail
 
@@ -287,4 +288,5 @@ class ScratchServer:
     def _last_words(self) -> str:
         said = read_tail(self._place.run / "output.log") + read_tail(self._place.run / "error.log")
         lines = [line for line in said.splitlines() if "[ERROR]" in line or "bwrap:" in line or "setpriv:" in line]
-        return "".join(f"\n    {line}" for line in lines[-4:])
+        why = [line for line in lines[:-4] if says_full(line)]
+        return "".join(f"\n    {line}" for line in (*why[:1], *lines[-4:]))

@@ -3,12 +3,14 @@ failed, a restore stops there."""
 
 import contextlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from backup.codec import Sealed
 from backup.manifest import Artefact, Database
+from opsctl.core.errors import OpsError
+from opsctl.core.room import full, needing_room, says_full
 from opsctl.stack.rooted import resolve as follow_links
 from restore_drill.fetch import open_artefact
 from restore_drill.logs import open_logs
@@ -16,7 +18,7 @@ from restore_drill.options import datadir_words
 from restore_drill.point import AtGtid, Target, resolve
 from restore_drill.prepare import Prepared, prepare
 from restore_drill.replay import Replayed, replay
-from restore_drill.restored import Attempt, Restored, attempt, needed
+from restore_drill.restored import Attempt, Restored, Value, attempt, needed
 from restore_drill.scratch import KEYS, ScratchServer, ServerPlace
 
 
@@ -29,7 +31,7 @@ def open_all(restored: Restored, *, exact: bool = False) -> dict[str, Attempt[Se
     opened = {}
     for artefact in sorted(artefacts, key=_keys_first):
         restored.host.progress.step(f"opening {artefact.name}", total_bytes=artefact.sealed.cipher_size)
-        opened[artefact.name] = attempt(partial(_open, restored, artefact, exact))
+        opened[artefact.name] = _attempt(restored, partial(_open, restored, artefact, exact))
     restored.opened.update({artefact.name: opened[artefact.name] for artefact in artefacts})
     return restored.opened
 
@@ -37,7 +39,7 @@ def open_all(restored: Restored, *, exact: bool = False) -> dict[str, Attempt[Se
 def prepare_database(restored: Restored, *, incrementals: tuple[Path, ...] = ()) -> Attempt[Prepared]:
     """Prepare the opened database; `incrementals` are the directories of opened ones, in their order."""
     restored.host.progress.step("preparing the database")
-    restored.prepared = attempt(partial(_prepare, restored, incrementals))
+    restored.prepared = _attempt(restored, partial(_prepare, restored, incrementals))
     return restored.prepared
 
 
@@ -48,7 +50,7 @@ def serving(restored: Restored) -> Iterator[Attempt[ScratchServer]]:
     The block runs even when the server does not: see the attempt.
     """
     restored.host.progress.step("starting the scratch server")
-    restored.server = attempt(partial(_start, restored))
+    restored.server = _attempt(restored, partial(_start, restored))
     try:
         yield restored.server
     finally:
@@ -58,7 +60,7 @@ def serving(restored: Restored) -> Iterator[Attempt[ScratchServer]]:
 
 def replay_logs(restored: Restored, target: Target) -> Attempt[Replayed]:
     """Open, verify and apply the binary logs between the backup and the target."""
-    restored.replayed = attempt(partial(_replay, restored, target))
+    restored.replayed = _attempt(restored, partial(_replay, restored, target))
     return restored.replayed
 
 
@@ -79,6 +81,21 @@ def resolved_database(restored: Restored) -> Database:
 
 def _keys_first(artefact: Artefact) -> bool:
     return artefact.kind != "keys"
+
+
+def _attempt(restored: Restored, step: Callable[[], Value]) -> Attempt[Value]:
+    """Run a step; when the scratch disk was full, that is the error, and not what came of it."""
+    return attempt(partial(_with_room, restored.paths.root.parent, step))
+
+
+def _with_room(place: Path, step: Callable[[], Value]) -> Value:
+    try:
+        with needing_room(place):
+            return step()
+    except OpsError as error:
+        if says_full(error.message):
+            raise full(place, error.message) from error
+        raise
 
 
 def _open(restored: Restored, artefact: Artefact, exact: bool) -> Sealed:

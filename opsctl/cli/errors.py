@@ -6,6 +6,7 @@ import textwrap
 import traceback
 
 from opsctl.core.errors import EXIT_MEANINGS, ExitCode, OpsError
+from opsctl.core.room import FULL
 
 MAX_WIDTH = 100
 
@@ -30,6 +31,8 @@ def message_of(error: BaseException) -> tuple[str, str | None, str | None]:
         return error.message, error.where, error.hint
     if isinstance(error, KeyboardInterrupt):
         return "interrupted; everything begun was cleaned up", None, None
+    if isinstance(error, OSError) and error.errno in FULL:
+        return "the disk is full", error.filename, "make room, then run it again: df -h"
     if isinstance(error, Exception):
         return (
             f"a defect in opsctl: {type(error).__name__}: {error}",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from opsctl.core.errors import OpsError
 from opsctl.core.failpoints import failpoint
+from opsctl.core.room import FULL, full
 from opsctl.core.store.directory import sync_directory
 
 
@@ -51,8 +52,10 @@ def locked_directory(directory: Path) -> Iterator[None]:
 
 def unwritable(error: OSError, path: Path) -> OpsError:
     """The error for a file of opsctl's own that the disk does not take."""
+    if error.errno in FULL:
+        return full(path.parent, f"{path.name} cannot be written")
     return OpsError(
         f"{path.name} cannot be written: {error.strerror}",
         where=str(path.parent),
-        hint=f"make room, or look at its owner: df -h {path.parent}; ls -ld {path.parent}",
+        hint=f"look at its owner and mode: ls -ld {path.parent}",
     )

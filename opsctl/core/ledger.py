@@ -6,6 +6,7 @@ chain and its checkpoints are for.
 """
 
 import contextlib
+import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
@@ -20,11 +21,12 @@ from opsctl.core.durable import locked_directory, unwritable
 from opsctl.core.errors import IntegrityError, OpsError
 from opsctl.core.failpoints import failpoint
 from opsctl.core.record import AnyBody, Body, Record
+from opsctl.core.room import full
 from opsctl.core.store.directory import sync_directory
 
 FORMAT = 1
 BUSY_TIMEOUT_S = 30.0
-_FULL = ("SQLITE_FULL", "SQLITE_IOERR")
+_LITTLE_ROOM = 256 << 10
 
 # SQLite stores any type in any column; whoever edits a row may leave text where bytes were.
 _COLUMNS = "seq, CAST(prev_hash AS BLOB), CAST(row_hash AS BLOB), CAST(payload AS BLOB)"
@@ -165,9 +167,18 @@ class SqliteLedger:
         try:
             yield
         except sqlite3.Error as error:
-            full = str(getattr(error, "sqlite_errorname", "")).startswith(_FULL)
-            hint = f"make room: df -h {self.path.parent}" if full else "run: opsctl ledger verify"
-            raise OpsError(f"the ledger cannot be used: {error}", where=str(self.path), hint=hint) from error
+            if _for_want_of_room(error, self.path):
+                raise full(self.path.parent, f"the ledger cannot be written: {error}") from error
+            raise OpsError(
+                f"the ledger cannot be used: {error}", where=str(self.path), hint="run: opsctl ledger verify"
+            ) from error
+
+
+def _for_want_of_room(error: sqlite3.Error, path: Path) -> bool:
+    """SQLite calls a full disk an I/O error where it cannot make its shared memory."""
+    name = str(getattr(error, "sqlite_errorname", ""))
+    found = os.statvfs(path.parent)
+    return name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and found.f_bavail * found.f_frsize < _LITTLE_ROOM)
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:

@@ -19,7 +19,7 @@ from functools import partial
 from typing import IO, Any, Protocol
 
 from opsctl.core.errors import OpsError
-from opsctl.core.process import Command, CommandFailedError, Completed, kill, spawn, tail
+from opsctl.core.process import Command, CommandFailedError, Completed, TimedOutError, kill, spawn, tail
 
 CHUNK = 1 << 20
 POLL_S = 0.1
@@ -237,9 +237,11 @@ class _Flow:
         self._reap()
 
     def _raise_timeout(self, timeout_s: float) -> None:
-        number = next((n for n, (_, child, _, _) in enumerate(self.children) if child.returncode is None), 0)
+        running = [n for n, (_, child, _, _) in enumerate(self.children) if child.returncode is None] or [0]
+        # Everything waits for one program: those before it to write to it, those after it to read from it.
+        blocked = any(pump.blocked_since is not None for pump in self.pumps)
         self.kill()
-        raise CommandFailedError(self.results()[number], f"took longer than {timeout_s:g} s and was killed")
+        raise TimedOutError(self.results()[running[-1] if blocked else running[0]], timeout_s)
 
     def kill(self) -> None:
         """Kill all programs and wait for them."""

@@ -17,7 +17,8 @@ from typing import IO
 
 from pydantic import SecretStr
 
-from opsctl.core.errors import ExitCode, OpsError
+from opsctl.core.errors import OpsError
+from opsctl.core.room import says_full
 
 Word = str | SecretStr
 Child = subprocess.Popen[bytes]
@@ -86,7 +87,7 @@ class Completed:
 class CommandFailedError(OpsError):
     """A program ended badly, was not found, or ran out of time. Its message carries its last lines."""
 
-    def __init__(self, completed: Completed, why: str | None = None, exit_code: ExitCode = ExitCode.FAILED) -> None:
+    def __init__(self, completed: Completed, why: str | None = None) -> None:
         self.completed = completed
         lines = [line for line in completed.stderr.strip().splitlines() if line.strip()][-4:]
         # Programs that work on hostile data may say anything, to a terminal too.
@@ -94,8 +95,16 @@ class CommandFailedError(OpsError):
         super().__init__(
             f"{completed.command.program} {why or describe_status(completed.status)}{detail}",
             where=completed.command.masked(),
-            exit_code=exit_code,
+            hint="make room: df -h" if says_full(detail) else None,
         )
+
+
+class TimedOutError(CommandFailedError):
+    """A program took too long; it has been killed."""
+
+    def __init__(self, completed: Completed, limit_s: float) -> None:
+        super().__init__(completed, f"took longer than {limit_s:g} s and was killed")
+        self.hint = "see what it waits for: dmesg; if it is only slow, raise timeout_s: opsctl config show"
 
 
 def describe_status(status: int) -> str:
@@ -113,8 +122,8 @@ def not_found(cmd: Command) -> OpsError:
 def run(cmd: Command, *, timeout_s: float, stdin: bytes | None = None, check: bool = True) -> Completed:
     """Run a program to its end, with everything it says captured.
 
-    Raises CommandFailedError for a bad exit status (unless `check` is false) and, always, when it took longer than
-    `timeout_s` seconds; it has been killed then.
+    Raises CommandFailedError for a bad exit status (unless `check` is false) and, always, TimedOutError when it took
+    longer than `timeout_s` seconds; it has been killed then.
     """
     started = time.monotonic()
     with tempfile.TemporaryFile() as errors:
@@ -132,7 +141,7 @@ def run(cmd: Command, *, timeout_s: float, stdin: bytes | None = None, check: bo
             raise
         done = Completed(cmd, child.returncode, out or b"", tail(errors), time.monotonic() - started)
     if timed_out:
-        raise CommandFailedError(done, f"took longer than {timeout_s:g} s and was killed", ExitCode.FAILED)
+        raise TimedOutError(done, timeout_s)
     if check and not done.ok:
         raise CommandFailedError(done)
     return done

@@ -10,7 +10,7 @@ from opsctl.core.process import CommandFailedError
 from opsctl.core.result import Result
 from restore_drill.checks.encrypted import try_keys, wrong_keys
 from restore_drill.checks.names import quoted
-from restore_drill.checks.tally import Tally, is_disk_full, one_line, sentence
+from restore_drill.checks.tally import Tally, lacked_means, one_line, sentence
 from restore_drill.restored import CouldNotRunError, Restored, needed
 from restore_drill.scratch import ScratchServer
 
@@ -127,7 +127,7 @@ def _note_step(error: OpsError, keys: str | None, tally: Tally) -> None:
     if keys is not None:
         tally.unjudged.append(f"the restored keys do not open the database: {keys}")
         tally.hint = "see check 4"
-    elif isinstance(error, IntegrityError | CommandFailedError | UnreachableError) and not is_disk_full(error):
+    elif isinstance(error, IntegrityError | CommandFailedError | UnreachableError) and not lacked_means(error):
         tally.problem(one_line(error), hint=error.hint or _HINT)
     else:
         tally.unjudged.append(one_line(error))

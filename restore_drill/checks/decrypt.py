@@ -4,7 +4,7 @@ from backup.manifest import Artefact
 from opsctl.core.errors import AuthError, IntegrityError, OpsError
 from opsctl.core.process import CommandFailedError
 from opsctl.core.result import Result
-from restore_drill.checks.tally import Tally, is_disk_full, one_line
+from restore_drill.checks.tally import Tally, lacked_means, one_line
 from restore_drill.restored import Restored
 
 
@@ -36,7 +36,7 @@ def _note(restored: Restored, artefact: Artefact, error: OpsError, tally: Tally)
     stored = restored.catalog.store.stat(artefact.key)
     if stored is None or stored.size != artefact.sealed.cipher_size:
         tally.unjudged.append(f"{artefact.name} is not the file it should be: see check 2")
-    elif isinstance(error, IntegrityError | AuthError | CommandFailedError) and not is_disk_full(error):
+    elif isinstance(error, IntegrityError | AuthError | CommandFailedError) and not lacked_means(error):
         tally.problem(f"{artefact.name}: {one_line(error)}", hint=error.hint)
     else:
         tally.unjudged.append(f"{artefact.name}: {one_line(error)}")

@@ -11,7 +11,7 @@ from opsctl.core.result import Result
 from opsctl.core.store import MissingError
 from restore_drill.checks.coherence import Coherence, check_tables
 from restore_drill.checks.needs import need_server
-from restore_drill.checks.tally import Tally, is_disk_full, one_line, sentence
+from restore_drill.checks.tally import Tally, lacked_means, one_line, sentence
 from restore_drill.checks.wordpress import wordpress_sites
 from restore_drill.checks.wp_config import WpConfig, judge_site
 from restore_drill.replay import Replayed
@@ -101,7 +101,7 @@ def _note_failure(restored: Restored, error: OpsError, tally: Tally) -> None:
         tally.unjudged.append(
             f"the database was not good before the replay (check 3), which then failed: {one_line(error)}"
         )
-    elif isinstance(error, IntegrityError | AuthError | MissingError) and not is_disk_full(error):
+    elif isinstance(error, IntegrityError | AuthError | MissingError) and not lacked_means(error):
         tally.problem(f"{one_line(error)} ({error.where})" if error.where else one_line(error), hint=_HINT)
     else:
         tally.unjudged.append(one_line(error))

@@ -7,13 +7,14 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from opsctl.core.errors import OpsError
+from opsctl.core.process import TimedOutError
 from opsctl.core.result import Outcome, Result
+from opsctl.core.room import DiskFullError, says_full
 from opsctl.core.words import counted
 
 SHOWN = 5
 SEE_OTHERS = "look at the other checks: one of them says why"
 _COMPARE = "compare it with the host's, then take a new full backup: opsctl backup run"
-_DISK_FULL = ("No space left", "errno: 28", "Errcode: 28")
 
 
 class Named(Protocol):
@@ -77,6 +78,6 @@ def one_line(error: OpsError) -> str:
     return " ".join(line.strip() for line in error.message.splitlines())
 
 
-def is_disk_full(error: OpsError) -> bool:
-    """Whether a step failed for want of space, for which the backup is not to blame."""
-    return any(mark in error.message for mark in _DISK_FULL)
+def lacked_means(error: OpsError) -> bool:
+    """Whether a step failed for want of space or time, for which the backup is not to blame."""
+    return isinstance(error, DiskFullError | TimedOutError) or says_full(error.message)
