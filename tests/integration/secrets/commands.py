@@ -1,0 +1,82 @@
+"""Every command of the tree, with words that let it succeed, and settings with which it fails on a secret."""
+
+from dataclasses import dataclass
+
+# What is wrong with the settings of that name: see failing.py, which writes them.
+MANGLED = "mangled"
+PASSWORD = "wrong-password"
+GRANTS = "no-grants"
+IDENTITY = "wrong-identity"
+SIGNING_KEY = "mangled-signing-key"
+ARCHIVE = "broken-archive"
+SITE = "mangled-site"
+
+
+@dataclass(frozen=True)
+class Use:
+    """How a command is used: words with which it succeeds, and settings with which it fails, with the exit codes.
+
+    `{dir}` is the host's directory, `{root}` the customer's, `{new}` a path that is not there. `once`: it succeeds in
+    one form only, because it takes long or cannot succeed again. `apart`: nothing of the host is used, so that it can
+    run while others do. `failing_words` are others to fail with.
+    """
+
+    words: str = ""
+    failures: tuple[tuple[str, int], ...] = ((MANGLED, 2),)
+    once: bool = False
+    apart: bool = False
+    failing_words: str | None = None
+
+
+_VAULT = ((MANGLED, 2), (PASSWORD, 5))
+_HOST_JOB = ((MANGLED, 2), (PASSWORD, 5), (GRANTS, 5), (SIGNING_KEY, 5))
+_INIT = (
+    "--config {new}/opsctl.toml --stack demo --root {root} --place all --repository {new}/repository"
+    " --state-dir {new}/state --lock-dir {new}/locks --scratch-dir {dir}"
+)
+
+# In an order in which each finds what it needs.
+USES: dict[str, Use] = {
+    "init": Use(_INIT, once=True, failing_words=""),
+    "vault init": Use("", _VAULT),
+    "vault migrate": Use("", _VAULT),
+    "vault import": Use("{dir}/chat.txt --chat Trip --zone UTC", _VAULT),
+    "vault checkpoint": Use("", (*_VAULT, (SIGNING_KEY, 5))),
+    "vault verify": Use("--full", _VAULT),
+    "vault prove": Use("1 --out {dir}/proof.json", _VAULT, once=True),
+    "vault check-proof": Use("{dir}/proof.json"),
+    "vault search": Use("number", _VAULT),
+    "vault show": Use("Trip", _VAULT),
+    "vault stats": Use("", _VAULT),
+    "vault log": Use("", _VAULT),
+    "backup run": Use("", _HOST_JOB, once=True),
+    "binlog ship": Use("", _HOST_JOB, once=True),
+    "backup list": Use(),
+    "backup show": Use(),
+    "backup verify": Use("", ((MANGLED, 2), (ARCHIVE, 12))),
+    "backup layers": Use(),
+    "binlog list": Use(),
+    "binlog gaps": Use(),
+    "restore": Use(
+        "--latest --to {dir}/restored",
+        ((MANGLED, 2), (IDENTITY, 5), (ARCHIVE, 12)),
+        once=True,
+        failing_words="--latest --to {new}",
+    ),
+    "drill run": Use("", ((MANGLED, 2), (IDENTITY, 4), (ARCHIVE, 4), (SITE, 4)), once=True),
+    "drill list": Use(),
+    "drill show": Use(),
+    "drill self-test": Use("--fault wp-password", ((MANGLED, 2), (IDENTITY, 4)), once=True),
+    "vault attack-test": Use(once=True, apart=True, failing_words="--password"),
+    "vault renew": Use("--reason lost --confirm vault", _VAULT, once=True),
+    "ledger list": Use(),
+    "ledger show": Use("1"),
+    "ledger verify": Use(),
+    "ledger export": Use(),
+    "config show": Use(),
+    "config validate": Use(),
+    "config generate": Use(failing_words="--password"),
+    "status": Use(),
+    "doctor": Use("", ((MANGLED, 2), (PASSWORD, 4), (GRANTS, 4), (SIGNING_KEY, 4), (IDENTITY, 4))),
+    "demo": Use("--keep --dir {dir}/demo", once=True, apart=True, failing_words="--dir {dir}"),
+}
