@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pwd
+import select
 import shutil
 import signal
 import socket
@@ -105,8 +106,16 @@ class Sshd:
         return (self.directory / f"{name}.pub").read_text().strip()
 
     def drop_connections(self) -> None:
-        """End every connection, as when the server's machine loses its power."""
-        self._signal(signal.SIGKILL)
+        """End every connection and all that served it, as when the server's machine loses its power."""
+        pids = [pid for child in self._children for pid in (child.pid, *_descendants(child.pid))]
+        handles = []
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                handles.append(os.pidfd_open(pid))
+                signal.pidfd_send_signal(handles[-1], signal.SIGKILL)
+        for handle in handles:
+            select.select([handle], [], [])  # until it has ended
+            os.close(handle)
         for child in self._children:
             child.wait()
         self._children.clear()
@@ -117,7 +126,8 @@ class Sshd:
     def freeze(self, *, new_ones: bool = True) -> None:
         """Let every connection hang, new ones too, until they are dropped."""
         self._held = [] if new_ones else None
-        self._signal(signal.SIGSTOP)
+        for child in self._children:
+            os.killpg(child.pid, signal.SIGSTOP)
 
     @property
     def connections(self) -> int:
@@ -127,11 +137,6 @@ class Sshd:
     def log(self) -> str:
         """What the servers wrote."""
         return (self.directory / "log").read_text()
-
-    def _signal(self, number: signal.Signals) -> None:
-        for child in self._children:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, number)
 
     def _configure(self) -> None:
         lines = [
@@ -175,6 +180,17 @@ class Sshd:
                 stderr=log,
                 start_new_session=True,
             )
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    """The processes that a process has started; a session of SFTP is one of its own."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:  # it has ended
+        return
+    for child in map(int, children):
+        yield child
+        yield from _descendants(child)
 
 
 @contextlib.contextmanager
