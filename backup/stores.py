@@ -51,6 +51,7 @@ def _s3(repository: S3Repository) -> Store:
         region=repository.region,
         path_style=repository.path_style,
         credentials_file=repository.credentials_file,
+        lock_days=repository.lock_days,
         lock_mode=repository.lock_mode,
         timeout_s=repository.timeout_s,
     )

@@ -1,5 +1,6 @@
 """Settings of repositories: three kinds, each with its own keys."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -110,3 +111,12 @@ def test_an_endpoint_is_an_address_and_nothing_more(tmp_path: Path, endpoint: st
 def test_the_generated_example_shows_every_kind() -> None:
     text = example_file()
     assert all(f'kind = "{kind}"' in text for kind in ("directory", "sftp", "s3"))
+
+
+def test_every_example_of_the_documentation_is_valid(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "repositories.md").read_text()
+    examples = re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)
+    file = tmp_path / "opsctl.toml"
+    file.write_text(MINIMAL + "".join(examples))
+    found = load_settings(file).settings.repositories
+    assert [repository.kind for repository in found] == ["directory", "sftp", "s3"]

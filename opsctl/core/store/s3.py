@@ -3,12 +3,13 @@
 import io
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BufferedIOBase
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from opsctl.core.clock import utcnow
 from opsctl.core.store import DeniedError, ExistsError, MissingError, Stored, StoreError, check_key, is_key
 from opsctl.core.store.resilient import WAITS_S, Patience, ResumingReader
 from opsctl.core.store.s3_connection import S3Bucket, code_of, connect, explained
@@ -47,8 +48,10 @@ class S3Store:
         return self._bucket.where
 
     def create(self, key: str, *, retain_until: datetime | None = None) -> S3Upload:
-        """Begin an object, locked until a time if the bucket has Object Lock."""
+        """Begin an object, locked until a time, or for the days that the bucket's settings name."""
         name = self._name(key)
+        if retain_until is None and self._bucket.lock_days is not None:
+            retain_until = utcnow() + timedelta(days=self._bucket.lock_days)
         if retain_until is not None and not self._can_lock():
             raise DeniedError(
                 "the bucket cannot lock objects", where=self.where, hint="make a bucket with Object Lock enabled"

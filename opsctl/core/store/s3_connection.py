@@ -48,9 +48,9 @@ class S3Bucket:
     """A bucket of an S3 service, and how to use it.
 
     `prefix` is the folder in it that holds the repository. `endpoint`: the service's address, Amazon's if None.
-    `lock_mode` is the kind of Object Lock that `retain_until` asks for. `part_bytes`: size of the parts of a large
-    upload, of which there can be 10,000; one is held in memory. `timeout_s`: seconds that an answer may take; so many
-    `attempts` are made.
+    `lock_days`: for how long Object Lock keeps what is published without a time of its own; `lock_mode` is its kind.
+    `part_bytes`: size of the parts of a large upload, of which there can be 10,000; one is held in memory.
+    `timeout_s`: seconds that an answer may take; so many `attempts` are made.
     """
 
     bucket: str
@@ -59,6 +59,7 @@ class S3Bucket:
     endpoint: str | None = None
     region: str = "us-east-1"
     path_style: bool = False
+    lock_days: int | None = None
     lock_mode: Literal["compliance", "governance"] = "compliance"
     part_bytes: int = 16 << 20
     timeout_s: float = 30

@@ -109,6 +109,17 @@ def test_deleting_takes_what_was_laid_over_an_object_with_it(store: S3Store, cli
     assert [item.key for item in store.list("")] == ["acme/one-more"]
 
 
+def test_a_repository_that_locks_for_days_locks_whatever_is_published(bucket: S3Bucket) -> None:
+    store = S3Store(dataclasses.replace(bucket, lock_days=7))
+    before = datetime.now(UTC).replace(microsecond=0)
+    put(store, "acme/one", b"x")
+    until = store.locked_until("acme/one")
+    assert until is not None
+    assert before + timedelta(days=7) <= until <= datetime.now(UTC) + timedelta(days=7)
+    with pytest.raises(DeniedError):
+        store.delete("acme/one")
+
+
 def test_a_lock_is_extended_and_never_shortened(store: S3Store) -> None:
     _locked(store, "acme/one")
     store.extend_lock("acme/one", LATER)
