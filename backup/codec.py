@@ -5,6 +5,7 @@ them. An archive is opened by `age -d -i IDENTITY | zstd -d`, with no opsctl.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from opsctl.core.process import Command, CommandFailedError, Completed, TimedOut
 from opsctl.core.store import Store, Stored, StoreError, Upload
 
 NO_MATCH = ("no identity matched", "incorrect identity")
+_UNUSABLE = re.compile(r'age: error: reading "(.+?)": (.+)')
 
 
 class Sealed(BaseModel):
@@ -126,7 +128,7 @@ def unseal(
                 timeout_s=timeout_s,
             )
         except CommandFailedError as error:
-            raise _explain(error, key, store) from error
+            raise _explain(error, key, store, identity_files) from error
     found = Sealed(
         plain_size=plain.size, plain_sha256=plain.sha256, cipher_size=cipher.size, cipher_sha256=cipher.sha256
     )
@@ -169,12 +171,24 @@ def difference(key: str, expected: Sealed, found: Sealed) -> str:
     return f"{key} is what was sealed"
 
 
-def _explain(error: CommandFailedError, key: str, store: Store) -> Exception:
+def _explain(error: CommandFailedError, key: str, store: Store, identity_files: Sequence[Path]) -> Exception:
     if isinstance(error, TimedOutError):
         return error
     said = error.completed.stderr
-    if error.completed.command.program == "age" and any(words in said for words in NO_MATCH):
-        return AuthError(f"none of the given identities opens {key}", where=store.where, hint="drill.identity_files")
+    if error.completed.command.program == "age":
+        if unusable := _UNUSABLE.search(said):
+            return AuthError(
+                f"this identity cannot be used: {unusable[2]}",
+                where=unusable[1],
+                hint="put the right one there; to look at all of them: opsctl doctor",
+            )
+        if any(words in said for words in NO_MATCH):
+            tried = ", ".join(str(file) for file in identity_files)
+            return AuthError(
+                f"none of the given identities ({tried}) opens {key}",
+                where=store.where,
+                hint="for whom it was encrypted stands in the manifest: opsctl backup show --json",
+            )
     if error.completed.command.program in {"age", "zstd"}:
         return IntegrityError(f"{key} cannot be opened: {said.strip()}", where=store.where, hint="use another copy")
     return error

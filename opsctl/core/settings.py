@@ -83,7 +83,9 @@ def read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(
-            f"the settings file is no valid TOML: {error}", where=str(path), hint="see https://toml.io for the syntax"
+            f"the settings file is no valid TOML: {error}",
+            where=str(path),
+            hint="how it is written: opsctl config generate",
         ) from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"the settings file is no UTF-8 text: {error}", where=str(path)) from error

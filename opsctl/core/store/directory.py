@@ -98,7 +98,12 @@ class DirectoryStore:
             missing.append(parent)
             parent = parent.parent
         for directory in reversed(missing):
-            directory.mkdir(mode=0o750, exist_ok=True)
+            try:
+                directory.mkdir(mode=0o750, exist_ok=True)
+            except (FileExistsError, NotADirectoryError) as error:
+                raise StoreError(
+                    f"{directory} cannot be made: {error.strerror}", where=self.where, hint="run: opsctl doctor"
+                ) from error
             sync_directory(directory.parent)
 
     def _walk(self, folder: str, prefix: str) -> Iterator[Stored]:

@@ -25,7 +25,7 @@ def is_refusal(ended: Ended, code: ExitCode, *said: str) -> None:
     """Judge how a command ended."""
     assert ended.code == code, ended
     assert ended.out == ""
-    assert ended.err.startswith("Error: "), ended
+    assert ended.err.startswith("Error:"), ended
     assert "Traceback" not in ended.err
     error, found, hint = " ".join(ended.err.split()).partition(" Try: ")
     assert found, f"nothing to type next: {ended.err}"

@@ -1,0 +1,129 @@
+"""Identities that are wrong or not there, repositories that take nothing, settings that are not understood."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyrage
+import pytest
+
+from opsctl.core.errors import ExitCode
+from tests.integration.bad_input.refusals import is_refusal, refuses
+from tests.integration.kills.machine import Ended, Machine
+
+NONE: list[Path] = []
+
+
+def new_identity(directory: Path) -> list[Path]:
+    """An identity that opens nothing here."""
+    file = directory / "new-identity.txt"
+    file.write_text(f"{pyrage.x25519.Identity.generate()}\n")
+    file.chmod(0o600)
+    return [file]
+
+
+def no_identity(directory: Path) -> list[Path]:
+    """A file that holds something else."""
+    file = directory / "no-identity.txt"
+    file.write_text("ssh-ed25519 AAAA\n")
+    file.chmod(0o600)
+    return [file]
+
+
+def gone(directory: Path) -> list[Path]:
+    """A file that is not there."""
+    return [directory / "gone.txt"]
+
+
+@pytest.mark.parametrize("kind", ["identity_files", "keys_identity_files"])
+@pytest.mark.parametrize("wrong", [new_identity, no_identity, gone])
+def test_a_restore_names_the_identity_that_does_not_open_the_archives(machine: Machine, kind: str, wrong: Any) -> None:
+    files = wrong(machine.directory)
+    machine.change(drill={kind: files})
+    target = machine.directory / "restored"
+    refuses(machine, f"restore --to {target}", ExitCode.AUTH, str(files[0]))
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("kind", ["identity_files", "keys_identity_files"])
+def test_without_an_identity_a_restore_names_the_setting(machine: Machine, kind: str) -> None:
+    machine.change(drill={kind: NONE})
+    refuses(machine, f"restore --to {machine.directory}/restored", ExitCode.AUTH, f"drill.{kind}")
+
+
+@pytest.mark.parametrize("wrong", [new_identity, no_identity, gone, lambda directory: NONE])
+def test_a_drill_without_the_right_identity_fails_and_says_which(machine: Machine, wrong: Any) -> None:
+    machine.change(drill={"identity_files": wrong(machine.directory)})
+    ended = machine.opsctl("drill", "run")
+    assert ended.code in (ExitCode.FINDINGS, ExitCode.PARTIAL), ended
+    assert "identit" in ended.out
+    assert "Try:" in ended.out
+    assert "passed" not in ended.out.partition("decrypt")[2].split("\n")[0]
+
+
+def repository_at(machine: Machine, path: Path) -> None:
+    """Another place for the repository, in the settings."""
+    text = machine.config.read_text()
+    machine.config.write_text(text.replace(f'path = "{machine.repository}"', f'path = "{path}"'))
+    assert machine.config.read_text() != text
+
+
+@pytest.mark.parametrize("words", ["backup run", "binlog ship"])
+def test_a_repository_below_a_file_is_named(machine: Machine, words: str) -> None:
+    place = machine.directory / "file"
+    place.write_text("")
+    repository_at(machine, place / "repository")
+    refuses(machine, words, ExitCode.FAILED, str(place))
+
+
+def in_namespace(machine: Machine, mount: str, *words: str) -> Ended:
+    """Run a command where something else is mounted on the repository."""
+    script = f'{mount} && exec "$0" -m opsctl "$@"'
+    argv = ("unshare", "--mount", "sh", "-c", script, sys.executable, *words, "--config", str(machine.config))
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("words", ["backup run", "binlog ship"])
+def test_a_repository_that_cannot_be_written_is_named(machine: Machine, words: str) -> None:
+    place = machine.repository
+    mount = f"mount --bind {place} {place} && mount -o remount,bind,ro {place}"
+    ended = in_namespace(machine, mount, *words.split())
+    is_refusal(ended, ExitCode.FAILED, "Read-only file system", str(place))
+
+
+def test_a_full_repository_makes_no_backup_and_says_so(machine: Machine, directory: Path) -> None:
+    small = directory / "small"
+    small.mkdir()
+    repository_at(machine, small)
+    machine.change(machine={"state_dir": directory / "other-state"})
+    ended = in_namespace(machine, f"mount -t tmpfs -o size=300k none {small}", "backup", "run")
+    is_refusal(ended, ExitCode.FAILED, "No space left on device", str(small))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ('[databse]\nsocket = "/x"\n', ("no section [databse]", "did you mean [database]?")),
+        ("[backup]\nstall = 3\n", ("[backup] has no key 'stall'", "did you mean 'stall_s'?", "[backup] lacks")),
+        ("[binlog]\nfresh_min = 'soon'\n", ("[binlog] fresh_min", "number")),
+        ("[objectives]\nrpo_min = -1\n", ("[objectives] rpo_min", "greater than 0")),
+        ("[binlog\n", ("no valid TOML", "line")),
+        ("[machine]\nplace = 'hsot'\n", ("[machine] place", "'host'")),
+    ],
+)
+def test_a_mistake_in_the_settings_is_named_with_what_is_right(
+    machine: Machine, wrong: str, said: tuple[str, ...]
+) -> None:
+    tables = machine.config.read_text().split("\n\n")
+    section = wrong.splitlines()[0]
+    kept = [table for table in tables if section not in table.splitlines()]
+    machine.config.write_text("\n\n".join(kept) + f"\n\n{wrong}")
+    for words in ("config validate", "backup run", "status"):
+        refuses(machine, words, ExitCode.USAGE, str(machine.config), *said)
+
+
+def test_a_setting_in_the_environment_is_named_too(machine: Machine) -> None:
+    ended = machine.opsctl("config", "validate", env={"OPSCTL_BINLOGS__FRESH_MIN": "3"})
+    is_refusal(ended, ExitCode.USAGE, "OPSCTL_BINLOGS__FRESH_MIN", "did you mean OPSCTL_BINLOG?")
