@@ -54,7 +54,7 @@ def _archived(connection: Connection, old: bytes, size: int) -> Tree:
     for first in range(1, size + 1, BLOCK):
         checker = BlockChecker(old, first, ())
         last = min(first + BLOCK - 1, size)
-        for data in read_range(connection, first, last, table="audit_archive", archive=old):
+        for data in read_range(connection, first, last, archive=old):
             checker.feed(data)
         grow(tree, checker.result().nodes)
     return tree

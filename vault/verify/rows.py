@@ -16,8 +16,8 @@ _ROW = (
     "CONCAT(UNHEX(LPAD(HEX(seq), 16, '0')), prev_hash, UNHEX(LPAD(HEX(LENGTH(payload)), 16, '0')), payload, row_hash)"
 )
 _READ = (
-    "SELECT COUNT(*), SUM(LENGTH(payload)), GROUP_CONCAT({row} ORDER BY seq SEPARATOR '')"
-    " FROM {table} WHERE {where} seq BETWEEN %s AND %s"
+    "SELECT COUNT(*), SUM(LENGTH(payload)), GROUP_CONCAT({row} {order} SEPARATOR '')"
+    " FROM {table} FORCE INDEX (PRIMARY) WHERE {where} seq BETWEEN %s AND %s"
 )
 _GONE = (ER.NO_SUCH_TABLE, ER.BAD_FIELD_ERROR)
 
@@ -28,14 +28,16 @@ def prepare(connection: Connection) -> None:
 
 
 def read_range(
-    connection: Connection, first: int, last: int, *, table: str = "audit", archive: bytes | None = None
+    connection: Connection, first: int, last: int, *, archive: bytes | None = None, sort: bool = True
 ) -> Iterator[bytes]:
     """Read rows `first` to `last`, some thousand at a time. Raises IntegrityError when there is no such table.
 
-    `archive`: the id of a log that has ended, in the table of those.
+    `archive`: the id of a log that has ended, in the table of those. Without `sort` the rows come as the primary key's
+    tree has them: in the same order, a quarter faster, but no server promises it.
     """
+    table = "audit" if archive is None else "audit_archive"
     where = "" if archive is None else f"log_id = x'{archive.hex()}' AND"
-    statement = _READ.format(row=_ROW, table=table, where=where)
+    statement = _READ.format(row=_ROW, table=table, where=where, order="ORDER BY seq" if sort else "")
     step = ROWS
     while first <= last:
         end = min(first + step - 1, last)

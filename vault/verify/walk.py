@@ -124,9 +124,13 @@ class Worker:
         self._stack.close()
 
     def check(self, first: int, last: int, marks: tuple[int, ...]) -> Checked:
-        """Check one block."""
+        """Check one block; before one is called broken, its rows are read sorted."""
+        found = self._check(first, last, marks, sort=False)
+        return found if found.broken is None else self._check(first, last, marks, sort=True)
+
+    def _check(self, first: int, last: int, marks: tuple[int, ...], *, sort: bool) -> Checked:
         checker = BlockChecker(self._log.id, first, marks)
-        for data in read_range(self._connection, first, last):
+        for data in read_range(self._connection, first, last, sort=sort):
             checker.feed(data)
             if checker.broken is not None:
                 break

@@ -53,9 +53,9 @@ def test_a_daily_run_reads_only_what_is_new(log: AuditLog, monkeypatch: pytest.M
     log.fill(15)
     read: list[tuple[int, int]] = []
 
-    def noted(connection: Connection, first: int, last: int) -> Iterator[bytes]:
+    def noted(connection: Connection, first: int, last: int, *, sort: bool) -> Iterator[bytes]:
         read.append((first, last))
-        return read_range(connection, first, last)
+        return read_range(connection, first, last, sort=sort)
 
     monkeypatch.setattr(walk, "read_range", noted)
     found = log.verify(full=False)
