@@ -20,6 +20,7 @@ from opsctl.core.failpoints import failpoint
 from opsctl.core.mariadb.privileges import grant_hint
 from opsctl.core.process import Command, CommandFailedError, Completed, client_options, command
 
+_NOT_LOCKED = re.compile(r"failed to execute query BACKUP LOCK (.*?`.*?): ")
 COMPLETED = "completed OK!"
 # By the names of 10.11, and those since 11.1.
 CHECKPOINTS = ("xtrabackup_checkpoints", "mariadb_backup_checkpoints")
@@ -150,6 +151,13 @@ def explained(host: Host) -> Iterator[None]:
             and "Access denied" in error.completed.stderr
         ):
             raise _refused(host, error) from error
+        if unlockable := _NOT_LOCKED.search(error.completed.stderr):
+            raise OpsError(
+                f"mariadb-backup cannot lock the table {unlockable[1]}: it does not quote backticks in names",
+                where=str(host.database.socket),
+                hint="rename it: RENAME TABLE …; or let it be of InnoDB, which is not locked: ALTER TABLE … "
+                "ENGINE=InnoDB",
+            ) from error
         raise
 
 

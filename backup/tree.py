@@ -146,7 +146,7 @@ def real_roots(root: Path, paths: Iterable[Path]) -> tuple[Path, ...]:
         end = resolve(root, path)[1]
         if not os.path.lexists(below(root, end)):
             raise OpsError(
-                f"{path} is not there", where=str(below(root, end)), hint="correct the paths in the settings"
+                f"{path} is not there", where=str(below(root, end)), hint="look at the paths in: opsctl config show"
             )
         real.add(end)
     return tuple(sorted(path for path in real if not real.intersection(path.parents)))

@@ -10,7 +10,7 @@ from opsctl.cli.main import Root, app
 from opsctl.core.errors import ExitCode
 from tests.integration.kills.machine import Ended, Machine
 
-_SQL = ("GRANT", "CREATE", "ALTER", "SHOW", "SET", "SELECT")
+_SQL = ("GRANT", "CREATE", "ALTER", "RENAME", "SHOW", "SET", "SELECT")
 _OPSCTL = re.compile(r"opsctl ((?:[a-z-]+ ?)+)")
 
 
