@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from opsctl.core.errors import OpsError
 from vault.whatsapp.message import Kind
@@ -29,8 +30,7 @@ class Known:
     used: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """A message of the export."""
 
     line: int
@@ -39,8 +39,7 @@ class Incoming:
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """What became of an incoming message: the id of the one it is, or the place and occurrence of a new one."""
 
     line: int

@@ -103,10 +103,11 @@ class Writer:
 
     def _message(self, message: Message, digest: bytes, placed: Placed) -> str:
         sender = None if message.sender is None else self._ids[message.sender]
-        sent_at = message.sent.astimezone(UTC).strftime(_WALL)
-        return _values(
-            *(self._chat, _wall(message.sent), sent_at, placed.place, sender, message.kind.value, message.body),
-            *(message.attachment, digest, placed.occurrence, self._import, message.line),
+        # Spelled out, as this line runs for every message.
+        return (
+            f"({self._chat},'{_wall(message.sent)}','{_wall(message.sent.astimezone(UTC))}',{placed.place},"
+            f"{'NULL' if sender is None else sender},'{message.kind.value}','{escape_string(message.body)}',"
+            f"{_literal(message.attachment)},x'{digest.hex()}',{placed.occurrence},{self._import},{message.line})"
         )
 
     def _note_held(self, messages: Sequence[tuple[Message, bytes]], placed: dict[int, Placed]) -> None:

@@ -28,6 +28,7 @@ from vault.whatsapp.survey import DateOrder, Survey, survey
 
 BATCH_MESSAGES = 2000
 BATCH_BYTES = 2 << 20
+ADVANCE_BYTES = 1 << 16
 MOST_SHOWN = 100
 # Whatever another import writes at this moment is younger.
 LEFT_BY_KILLED = timedelta(days=1)
@@ -277,9 +278,14 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _counted(vault: Vault, lines: Iterator[Line]) -> Iterator[Line]:
+    count = 0
     for line in lines:
-        vault.progress.advance(len(line.text) + 1)
+        count += len(line.text) + 1
+        if count > ADVANCE_BYTES:
+            vault.progress.advance(count)
+            count = 0
         yield line
+    vault.progress.advance(count)
 
 
 def _now() -> datetime:

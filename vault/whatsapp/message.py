@@ -1,9 +1,9 @@
 """What an export consists of: messages, and lines that belong to none."""
 
 import hashlib
-import struct
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 _DOMAIN = b"opsctl-message-v1"
@@ -49,12 +49,19 @@ def digest(chat: str, message: Message) -> bytes:
     SHA-256 over the domain and then chat, wall-clock time (`2026-05-01T02:30:00`), sender (absent and empty differ),
     kind, attachment and body, each as UTF-8 behind its length (u64, big-endian; all ones when absent).
     """
-    wall = message.sent.replace(tzinfo=None).isoformat(timespec="seconds")
-    parts = [_DOMAIN]
-    for text in (chat, wall, message.sender, message.kind.value, message.attachment, message.body):
-        if text is None:
-            parts.append(b"\xff" * 8)
-        else:
-            data = text.encode()
-            parts += (struct.pack(">Q", len(data)), data)
+    wall = message.sent.isoformat()[:19].encode()
+    body = message.body.encode()
+    parts = (
+        *(_DOMAIN, _framed(chat), len(wall).to_bytes(8, "big"), wall, _framed(message.sender)),
+        *(_framed(message.kind.value), _framed(message.attachment), len(body).to_bytes(8, "big"), body),
+    )
     return hashlib.sha256(b"".join(parts)).digest()
+
+
+@lru_cache(maxsize=4096)
+def _framed(text: str | None) -> bytes:
+    """A text behind its length; what is absent has a length that no text has."""
+    if text is None:
+        return b"\xff" * 8
+    data = text.encode()
+    return len(data).to_bytes(8, "big") + data

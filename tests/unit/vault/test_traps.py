@@ -1,5 +1,8 @@
 """The traps of exports: two readings of dates, colons in system lines, files, broken bytes, the double hour."""
 
+import json
+from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -7,7 +10,7 @@ import pytest
 from opsctl.core.errors import OpsError, SettingsError
 from tests.unit.vault.exports import brief, messages, read
 from vault.whatsapp.bodies import classify, split_sender
-from vault.whatsapp.message import Kind, digest
+from vault.whatsapp.message import Kind, Message, digest
 
 
 def test_one_late_day_decides_the_order_of_the_whole_file() -> None:
@@ -186,3 +189,12 @@ def test_a_digest_tells_all_fields_apart() -> None:
     found = [digest("chat", messages(text)[0]) for text in texts]
     assert len(set(found)) == len(texts)
     assert digest("other", messages(texts[0])[0]) not in found
+
+
+def test_a_digest_is_that_of_the_vectors_in_any_zone() -> None:
+    vectors = json.loads((Path(__file__).parents[2] / "vectors" / "message.json").read_text())
+    for vector in vectors["messages"]:
+        for zone in ("UTC", "Asia/Kolkata"):
+            sent = datetime.fromisoformat(vector["wall"]).replace(tzinfo=ZoneInfo(zone))
+            message = Message(1, sent, vector["sender"], Kind(vector["kind"]), vector["body"], vector["attachment"])
+            assert digest(vector["chat"], message).hex() == vector["digest"]
