@@ -8,7 +8,7 @@ from backup.documents import fetch
 from backup.manifest import Manifest, parse_manifest
 from backup.segment import NO_RECORD, Head, Segment, parse_head, parse_segment
 from opsctl.core.canonical import sha256_hex
-from opsctl.core.errors import IntegrityError, OpsError
+from opsctl.core.errors import IntegrityError, OpsError, SettingsError
 from opsctl.core.signing import Namespace, Verifier
 from opsctl.core.store import Store, get
 
@@ -43,6 +43,12 @@ class Catalog:
         if (manifest.id, manifest.stack) != (backup_id, self.stack):
             raise IntegrityError(f"{key} describes another backup: {manifest.stack}/{manifest.id}")
         return manifest
+
+    def asked_for(self, backup_id: str) -> Manifest:
+        """The manifest of a backup that a person names. Raises SettingsError when there is none of that id."""
+        if backup_id not in self.backup_ids():
+            raise SettingsError(f"there is no backup {backup_id}", where=self.store.where, hint="opsctl backup list")
+        return self.manifest(backup_id)
 
     def newest(self, *, before: datetime | None = None) -> Manifest:
         """The newest backup that had finished by a time (UTC). Raises OpsError when there is none."""

@@ -71,7 +71,7 @@ def pick_backup(catalog: Catalog, target: Target | None, backup_id: str | None) 
     Raises OpsError when there is none, or when the named one is from after the target.
     """
     if backup_id is not None:
-        manifest = catalog.manifest(backup_id)
+        manifest = catalog.asked_for(backup_id)
         if not _is_before(manifest, target):
             raise OpsError(
                 f"backup {backup_id}, finished {iso(manifest.finished)}, is from after the point asked for",

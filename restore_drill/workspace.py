@@ -86,7 +86,7 @@ def _require_passable(parent: Path) -> None:
     """The sandbox's user is nobody: it has to be let through every directory above its own."""
     for directory in (parent, *parent.parents):
         if not directory.is_dir():
-            raise OpsError("there is no such directory", where=str(directory), hint="make it first")
+            raise OpsError("there is no such directory", where=str(directory), hint=f"mkdir -p {directory}")
         if os.geteuid() == 0 and not directory.stat().st_mode & stat.S_IXOTH:
             raise OpsError(
                 f"restored things run as an unprivileged user, who may not pass through {directory}",

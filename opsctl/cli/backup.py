@@ -50,7 +50,7 @@ def show(
 ) -> Answer:
     """Show what a backup holds."""
     catalog = wire.catalog(session.settings, repository)
-    manifest = catalog.newest() if backup_id is None else catalog.manifest(backup_id)
+    manifest = catalog.newest() if backup_id is None else catalog.asked_for(backup_id)
     document = view.BackupShow(manifest=manifest)
     return Answer(document, lambda paint: view.show_text(document, paint))
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from opsctl.core.clock import iso, utcnow
-from opsctl.core.errors import LockedError
+from opsctl.core.errors import LockedError, OpsError
 
 POLL_S = 0.2
 
@@ -32,11 +32,18 @@ def lock(directory: Path, name: str, *, doing: str, wait_s: float = 0.0) -> Iter
     """Hold the lock `name` while the block runs.
 
     It is flock(2) on a file that is never removed, so it ends with its process, however that dies. Raises LockedError,
-    which names the holder, when it is still held after `wait_s` seconds.
+    which names the holder, when it is still held after `wait_s` seconds; OpsError when there is no place for it.
     """
-    directory.mkdir(mode=0o750, parents=True, exist_ok=True)
     path = directory / f"{name}.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        raise OpsError(
+            f"the lock cannot be made: {error.strerror}",
+            where=str(path),
+            hint="look at machine.lock_dir, its owner and mode: opsctl doctor",
+        ) from error
     try:
         _take(descriptor, path, name, time.monotonic() + wait_s)
         os.ftruncate(descriptor, 0)

@@ -217,7 +217,7 @@ class _Flow:
         if failed:
             self._settle()
             failed = [done for done in self.results(only_ended=True) if not done.ok]
-            raise CommandFailedError(next((d for d in failed if d.status != -signal.SIGPIPE), failed[0]))
+            raise CommandFailedError(next((done for done in failed if not _is_echo(done)), failed[0]))
         if stall_s is not None:
             now = time.monotonic()
             for pump in self.pumps:
@@ -298,3 +298,8 @@ def reading(producer: Sequence[Stage], *, timeout_s: float) -> Iterator[IO[bytes
     thread.join()
     if outcome:
         raise outcome[0]
+
+
+def _is_echo(done: Completed) -> bool:
+    """Whether a program failed only because nobody read on behind it; some say so instead of dying of it."""
+    return done.status == -signal.SIGPIPE or "Broken pipe" in done.stderr

@@ -95,7 +95,7 @@ class CommandFailedError(OpsError):
         super().__init__(
             f"{completed.command.program} {why or describe_status(completed.status)}{detail}",
             where=completed.command.masked(),
-            hint="make room: df -h" if says_full(detail) else None,
+            hint="make room: df -h" if says_full(detail) else "is everything in place? run: opsctl doctor",
         )
 
 

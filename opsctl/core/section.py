@@ -1,6 +1,8 @@
 """The base of every settings section."""
 
-from pydantic import BaseModel, ConfigDict
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, field_validator
 
 
 class Section(BaseModel):
@@ -11,3 +13,12 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*")
+    @classmethod
+    def _paths_are_absolute(cls, value: object) -> object:
+        """A job runs in another directory than the person who wrote the settings, and would go elsewhere."""
+        for path in value if isinstance(value, tuple) else (value,):
+            if isinstance(path, Path) and not path.is_absolute():
+                raise ValueError("a path has to begin with /")
+        return value

@@ -88,7 +88,9 @@ def read(path: Path) -> dict[str, Any]:
             hint="how it is written: opsctl config generate",
         ) from error
     except UnicodeDecodeError as error:
-        raise SettingsError(f"the settings file is no UTF-8 text: {error}", where=str(path)) from error
+        raise SettingsError(
+            f"the settings file is no UTF-8 text: {error}", where=str(path), hint=f"see what it is: file {path}"
+        ) from error
     except OSError as error:
         raise SettingsError(
             f"the settings file cannot be read: {error.strerror}",

@@ -124,6 +124,49 @@ def test_a_mistake_in_the_settings_is_named_with_what_is_right(
         refuses(machine, words, ExitCode.USAGE, str(machine.config), *said)
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [
+        ("{socket}", "run/mysqld.sock", "backup run"),
+        ("{dir}/repository", "repository", "backup list"),
+        ("{dir}/identities/data.txt", "data.txt", "drill run"),
+    ],
+)
+def test_a_path_that_depends_on_where_one_stands_is_refused(
+    machine: Machine, right: str, wrong: str, words: str
+) -> None:
+    text = machine.config.read_text()
+    path = right.format(socket=machine.server.socket, dir=machine.directory)
+    machine.config.write_text(text.replace(f'"{path}"', f'"{wrong}"'))
+    refuses(machine, words, ExitCode.USAGE, "a path has to begin with /")
+
+
+def test_settings_in_another_encoding_are_refused(machine: Machine) -> None:
+    machine.config.write_bytes(machine.config.read_bytes() + b"# gr\xfc\xdfe\n")
+    refuses(machine, "backup run", ExitCode.USAGE, "no UTF-8 text", str(machine.config))
+
+
+@pytest.mark.parametrize("key", ["lock_dir", "state_dir"])
+def test_a_place_that_cannot_be_made_is_named(machine: Machine, key: str) -> None:
+    machine.change(machine={key: "/proc/nowhere"})
+    refuses(machine, "backup run", ExitCode.FAILED, "/proc")
+
+
+def test_a_scratch_directory_that_is_not_there_is_named(machine: Machine) -> None:
+    machine.change(drill={"scratch_dir": machine.directory / "gone"})
+    refuses(machine, "drill run", ExitCode.FAILED, "no such directory", f"mkdir -p {machine.directory}/gone")
+
+
+def test_a_recipient_that_age_refuses_is_named_and_not_the_program_before_it(machine: Machine) -> None:
+    machine.change(backup={"recipients": [f"age1{'x' * 58}"]})
+    refuses(machine, "backup run", ExitCode.FAILED, "age exited", "malformed recipient", "opsctl doctor")
+
+
+@pytest.mark.parametrize("words", ["backup show nothing", "restore --backup nothing --to /tmp/not-made"])
+def test_a_backup_that_there_is_not_is_a_matter_of_words(machine: Machine, words: str) -> None:
+    refuses(machine, words, ExitCode.USAGE, "there is no backup nothing", "opsctl backup list")
+
+
 def test_a_setting_in_the_environment_is_named_too(machine: Machine) -> None:
     ended = machine.opsctl("config", "validate", env={"OPSCTL_BINLOGS__FRESH_MIN": "3"})
     is_refusal(ended, ExitCode.USAGE, "OPSCTL_BINLOGS__FRESH_MIN", "did you mean OPSCTL_BINLOG?")
