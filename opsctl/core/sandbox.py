@@ -6,6 +6,7 @@ it could see the live files. So the sandbox starts from nothing: programs, libra
 the restored trees are bound at their original paths, and only named directories are writable.
 """
 
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +32,12 @@ DATA = (
     "/etc/php",
 )
 _ALL_BUT_USERS = ("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try")
-_IF_WE_LIVE = '[ "$PPID" = "$1" ] && shift && exec "$@"'
+# Runs the program, and beside it somebody who waits for our end, which he reads from a descriptor, and ends it then.
+# He is nobody's child, so that a program that waits for its children does not wait for him.
+_WATCHED = '( (exec <&"$1" >/dev/null 2>&1; cat; kill -KILL -1) & ); shift; exec "$@"'
+# bubblewrap that dies in the moment in which it has made its child, but not yet told it to begin, leaves it waiting for
+# ever. So its parent, whose death it would share, is a shell that outlives us, and not this process.
+_FOSTERED = ("sh", "-c", '"$@"; exit $?', "sh")
 _LINKS = {
     "/bin": "usr/bin",
     "/sbin": "usr/sbin",
@@ -57,17 +63,9 @@ def same_path(path: Path, *, writable: bool = False) -> Mount:
 
 
 def unprivileged_words() -> tuple[Word, ...]:
-    """The words that drop root for the sandbox's user, if we are root, and tie the program's life to ours."""
+    """The words that drop root for the sandbox's user, if we are root; bubblewrap's own come after them."""
     identity = (f"--reuid={SANDBOX_UID}", f"--regid={SANDBOX_UID}", "--clear-groups", "--no-new-privs")
-    return _mortal_words(identity if os.geteuid() == 0 else ())
-
-
-def _mortal_words(privileges: Sequence[Word] = ()) -> tuple[Word, ...]:
-    """The words that end a program with this process, also when this process dies before bubblewrap has begun.
-
-    The kernel is asked for a signal first, and then whether we are still there: whichever way we die, one of them sees.
-    """
-    return ("setpriv", *privileges, "--pdeathsig", "KILL", "--", "sh", "-c", _IF_WE_LIVE, "sh", str(os.getpid()))
+    return (*(("setpriv", *identity, "--") if os.geteuid() == 0 else ()), *_FOSTERED)
 
 
 def sandbox_owner() -> tuple[int, int]:
@@ -99,7 +97,8 @@ def sandboxed(
     and network namespace only. It dies with the process that starts it. A signal reaches only the wrapper, which takes
     the program down hard: end a server through its own protocol.
     """
-    return cmd.prefixed((*unprivileged_words(), *bwrap_words(mounts, links=links, capabilities=capabilities)))
+    words = bwrap_words(mounts, links=links, capabilities=capabilities)
+    return watched(cmd).prefixed((*unprivileged_words(), *words))
 
 
 def sandboxed_as_root(cmd: Command, mounts: Sequence[Mount], capabilities: Sequence[str]) -> Command:
@@ -109,7 +108,23 @@ def sandboxed_as_root(cmd: Command, mounts: Sequence[Mount], capabilities: Seque
     sees are those of the sandbox. We have to be root.
     """
     words = bwrap_words(mounts, namespaces=_ALL_BUT_USERS, capabilities=capabilities)
-    return cmd.prefixed((*_mortal_words(), *words))
+    return watched(cmd).prefixed((*_FOSTERED, *words))
+
+
+def watched(cmd: Command) -> Command:
+    """Return the command so that, inside a sandbox, it ends with this process, however early this process dies.
+
+    --die-with-parent is for the end of bubblewrap itself, when we kill it.
+    """
+    descriptor = _lifeline(os.getpid())
+    return cmd.prefixed(("bash", "-c", _WATCHED, "bash", str(descriptor)), pass_fds=(descriptor,))
+
+
+@functools.cache
+def _lifeline(pid: int) -> int:
+    """The reading end of a pipe whose writing end nobody but the process `pid`, which is ours, ever holds."""
+    descriptor, _ = os.pipe()
+    return descriptor
 
 
 def bwrap_words(

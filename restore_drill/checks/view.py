@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from backup.manifest import Manifest
 from opsctl.core.process import Command
-from opsctl.core.sandbox import Mount, bwrap_words, unprivileged_words
+from opsctl.core.sandbox import Mount, bwrap_words, unprivileged_words, watched
 from opsctl.stack import rooted
 
 _LINKS = {"/var/run": "../run"}
@@ -115,4 +115,4 @@ def in_view(
         words += ["--bind" if mount.writable else "--ro-bind", str(mount.source), str(mount.target)]
     for capability in capabilities:
         words += ["--cap-add", capability]
-    return cmd.prefixed((*unprivileged_words(), *words, "--"))
+    return watched(cmd).prefixed((*unprivileged_words(), *words, "--"))
