@@ -44,14 +44,15 @@ _LOCKED = (
     "SELECT JSON_ARRAY(user, JSON_VALUE(priv, '$.account_locked')) FROM mysql.global_priv WHERE user = '{definer}'"
 )
 
-# Whatever lets somebody at a table of the vault: on the table, a column, the database, or everything.
+# Whatever lets somebody at a table of the vault: on the table, a column, the database; and what the vault's accounts may
+# do beyond it. Who else has privileges on everything (root, who makes backups) is not the vault's to say.
 _PRIVILEGES = (
     """SELECT JSON_ARRAY(grantee, privilege_type, table_name, '') FROM information_schema.table_privileges
-       WHERE table_schema = '{db}' AND {mine}""",
+       WHERE table_schema = '{db}'""",
     """SELECT JSON_ARRAY(grantee, privilege_type, table_name, column_name) FROM information_schema.column_privileges
-       WHERE table_schema = '{db}' AND {mine}""",
+       WHERE table_schema = '{db}'""",
     """SELECT JSON_ARRAY(grantee, privilege_type, CONCAT(table_schema, '.*'), '')
-       FROM information_schema.schema_privileges WHERE {mine}""",
+       FROM information_schema.schema_privileges WHERE {mine} OR '{db}' LIKE table_schema""",
     """SELECT JSON_ARRAY(grantee, privilege_type, '*.*', '') FROM information_schema.user_privileges
        WHERE {mine} AND privilege_type <> 'USAGE'""",
     """SELECT JSON_ARRAY(CONCAT('''', user, '''@''', host, ''''), 'ROLE', role, '') FROM mysql.roles_mapping
@@ -99,7 +100,7 @@ def definer_is_locked(host: Runner, vault: Vault, definer: str) -> bool:
 
 
 def privileges(host: Runner, vault: Vault) -> set[tuple[str, str, str]]:
-    """All that the vault's accounts, and everybody through PUBLIC, may do: account, privilege, and on what."""
+    """Who may do what: account (with its host unless that is localhost), privilege, and on what."""
     users = [user for user, _ in grants(vault.settings)]
     accounts = ", ".join("'" + _grantee(user).replace("'", "''") + "'" for user in users)
     mine = f"(grantee IN ({accounts}) OR grantee LIKE '''PUBLIC''@%')"
@@ -107,7 +108,7 @@ def privileges(host: Runner, vault: Vault) -> set[tuple[str, str, str]]:
     for statement in _PRIVILEGES:
         filled = statement.format(db=vault.database, mine=mine, accounts=accounts)
         for grantee, privilege, table, column in query(host, vault, filled):
-            found.add((grantee.split("@")[0].strip("'"), privilege, f"{table}.{column}" if column else table))
+            found.add((_account(grantee), privilege, f"{table}.{column}" if column else table))
     return found
 
 
@@ -140,6 +141,12 @@ def differences(expected: dict[str, str], found: dict[str, str]) -> list[str]:
 
 def _digest(definition: Sequence[object]) -> str:
     return hashlib.sha256(json.dumps(definition, ensure_ascii=False).encode()).hexdigest()
+
+
+def _account(grantee: str) -> str:
+    user, _, host = grantee.rpartition("@")
+    name, place = user.strip("'"), host.strip("'")
+    return name if place == HOST else f"{name}@{place}"
 
 
 def _grantee(user: str) -> str:
