@@ -44,8 +44,8 @@ _LOCKED = (
     "SELECT JSON_ARRAY(user, JSON_VALUE(priv, '$.account_locked')) FROM mysql.global_priv WHERE user = '{definer}'"
 )
 
-# Whatever lets somebody at a table of the vault: on the table, a column, the database; and what the vault's accounts may
-# do beyond it. Who else has privileges on everything (root, who makes backups) is not the vault's to say.
+# Whatever lets somebody at a table of the vault: on the table, a column, the database; and what the vault's accounts
+# may do beyond it. Who else has privileges on everything (root, who makes backups) is not the vault's to say.
 _PRIVILEGES = (
     """SELECT JSON_ARRAY(grantee, privilege_type, table_name, '') FROM information_schema.table_privileges
        WHERE table_schema = '{db}'""",
