@@ -134,9 +134,10 @@ class Sshd:
         """How many connections there have been since the last time all of them were ended."""
         return len(self._children)
 
-    def log(self) -> str:
-        """What the servers wrote."""
-        return (self.directory / "log").read_text()
+    @property
+    def waiting(self) -> int:
+        """How many connections were made to the frozen server."""
+        return len(self._held or ())
 
     def _configure(self) -> None:
         lines = [

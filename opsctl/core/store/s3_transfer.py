@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
-from opsctl.core.errors import OpsError
+from opsctl.core.errors import OpsError, UnreachableError
 from opsctl.core.failpoints import failpoint
 from opsctl.core.store import ExistsError, LockingStore, Stored, StoreError
 from opsctl.core.store.s3_connection import S3Bucket, code_of, explained
@@ -143,6 +143,8 @@ class S3Upload:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, UnreachableError):  # waiting for the service once more would help nobody
+            self._open = False
         self.abort()
 
     def _send_part(self) -> None:

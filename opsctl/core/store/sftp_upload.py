@@ -80,6 +80,9 @@ class SftpUpload:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, UnreachableError):  # waiting for the server once more would help nobody
+            self._open = False
+            self._channel.close()
         self.abort()
 
     def _send(self, block: bytes) -> None:

@@ -121,6 +121,17 @@ def test_a_server_that_hangs_is_given_up(sshd: Sshd, folder: tuple[Path, str], a
     store.close()
 
 
+def test_whoever_gave_a_hanging_server_up_does_not_wait_for_it_again(sshd: Sshd, folder: tuple[Path, str]) -> None:
+    store = SftpStore(sshd.server(timeout_s=1), folder[1], waits_s=())
+    upload = store.create("acme/one")
+    sshd.freeze()
+    with pytest.raises(UnreachableError), upload:
+        upload.write(DATA)
+    assert sshd.waiting == 0
+    sshd.drop_connections()
+    store.close()
+
+
 def test_a_server_that_hangs_on_one_connection_is_asked_over_another(sshd: Sshd, folder: tuple[Path, str]) -> None:
     store = SftpStore(sshd.server(timeout_s=1), folder[1])
     put(store, "acme/one", DATA)
