@@ -55,6 +55,6 @@ def export(session: Session) -> Answer:
     ledger = wire.ledger(session.settings)
     log_id = ledger.log_id()
     if log_id is None:
-        raise OpsError("there is no ledger on this machine yet", where=str(ledger.path))
+        raise OpsError("there is no ledger on this machine yet", where=str(ledger.path), hint="opsctl backup run")
     document = view.exported(log_id, ledger.query())
     return Answer(document, lambda paint: [document.model_dump_json()])

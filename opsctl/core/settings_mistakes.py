@@ -18,11 +18,18 @@ def describe(
 
     Values are never repeated: somebody may have put a secret where a path belongs.
     """
-    for found in error.errors(include_input=False, include_url=False):
+    mistakes = error.errors(include_input=False, include_url=False)
+    for found in mistakes:
         location = tuple(found["loc"])
+        if found["type"] == "too_short" and any(_is_below(tuple(other["loc"]), location) for other in mistakes):
+            continue  # it only counts those that are right
         sentence = _sentence(model, location, found["type"], found["msg"])
         name = variable_of(location)
         yield f"{sentence} (environment: {name})" if name else sentence
+
+
+def _is_below(location: Location, other: Location) -> bool:
+    return len(location) > len(other) and location[: len(other)] == other
 
 
 def unknown_variables(model: type[BaseModel], names: Iterable[str], prefix: str, delimiter: str) -> Iterator[str]:

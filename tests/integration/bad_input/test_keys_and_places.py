@@ -167,6 +167,15 @@ def test_a_backup_that_there_is_not_is_a_matter_of_words(machine: Machine, words
     refuses(machine, words, ExitCode.USAGE, "there is no backup nothing", "opsctl backup list")
 
 
+def test_an_identity_in_place_of_a_recipient_is_one_mistake_and_not_repeated(machine: Machine) -> None:
+    identity = str(pyrage.x25519.Identity.generate())
+    machine.change(backup={"recipients": [identity]})
+    ended = refuses(
+        machine, "backup run", ExitCode.USAGE, "have a mistake: [backup.recipients #1]: string should match"
+    )
+    assert identity not in ended.err
+
+
 def test_a_setting_in_the_environment_is_named_too(machine: Machine) -> None:
     ended = machine.opsctl("config", "validate", env={"OPSCTL_BINLOGS__FRESH_MIN": "3"})
     is_refusal(ended, ExitCode.USAGE, "OPSCTL_BINLOGS__FRESH_MIN", "did you mean OPSCTL_BINLOG?")
