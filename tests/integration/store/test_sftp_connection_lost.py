@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -128,6 +129,26 @@ def test_whoever_gave_a_hanging_server_up_does_not_wait_for_it_again(sshd: Sshd,
     with pytest.raises(UnreachableError), upload:
         upload.write(DATA)
     assert sshd.waiting == 0
+    sshd.drop_connections()
+    store.close()
+
+
+def test_a_network_that_takes_no_more_bytes_holds_no_writer(
+    sshd: Sshd, folder: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = socket.create_connection
+
+    def narrow(address: tuple[str, int], timeout: float) -> socket.socket:
+        connection = connect(address, timeout)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        return connection
+
+    monkeypatch.setattr(socket, "create_connection", narrow)
+    store = SftpStore(sshd.server(timeout_s=1), folder[1], waits_s=())
+    upload = store.create("acme/one")
+    sshd.freeze()
+    with pytest.raises(UnreachableError), upload:
+        upload.write(DATA)  # full are the buffers of the network, before any answer is waited for
     sshd.drop_connections()
     store.close()
 
