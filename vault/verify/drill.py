@@ -110,5 +110,5 @@ def _outcome(found: Verified) -> tuple[Outcome, str]:
         return Outcome.COULD_NOT_RUN, f"{state.size} rows, unbroken; there is no checkpoint to hold them against"
     text = f"{state.size} rows, the first {state.pinned} pinned by a checkpoint"
     if found.newest is not None and found.newest.size > state.size:
-        text += f"; {found.newest.size - state.size} rows are newer than this backup"
+        text += f"; rows that are newer than this backup: {found.newest.size - state.size}"
     return Outcome.PASSED, text

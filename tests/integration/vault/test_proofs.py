@@ -182,7 +182,7 @@ def test_a_restored_log_is_the_beginning_of_the_one_that_was_signed(log: AuditLo
     assert drilled(log) == (Outcome.PASSED, "8 rows, the first 8 pinned by a checkpoint")
     log.as_root("DROP TRIGGER audit_delete", "DELETE FROM audit WHERE seq > 6")
     assert drilled(log) == (
-        Outcome.PASSED, "6 rows, the first 5 pinned by a checkpoint; 2 rows are newer than this backup",
+        Outcome.PASSED, "6 rows, the first 5 pinned by a checkpoint; rows that are newer than this backup: 2",
     )  # fmt: skip
     log.as_root("DROP TRIGGER audit_update", "UPDATE audit SET payload = 'x' WHERE seq = 2")
     assert drilled(log)[0] is Outcome.FAILED
