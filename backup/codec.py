@@ -21,6 +21,10 @@ NO_MATCH = ("no identity matched", "incorrect identity")
 _UNUSABLE = re.compile(r'age: error: reading "(.+?)": (.+)')
 
 
+class UnusableIdentityError(AuthError):
+    """This machine has no identity, or one that is none: that says nothing about any archive."""
+
+
 class Sealed(BaseModel):
     """What an archive holds: size in bytes and SHA-256 of its plain text and of its cipher text."""
 
@@ -177,7 +181,7 @@ def _explain(error: CommandFailedError, key: str, store: Store, identity_files: 
     said = error.completed.stderr
     if error.completed.command.program == "age":
         if unusable := _UNUSABLE.search(said):
-            return AuthError(
+            return UnusableIdentityError(
                 f"this identity cannot be used: {unusable[2]}",
                 where=unusable[1],
                 hint="put the right one there; to look at all of them: opsctl doctor",

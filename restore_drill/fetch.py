@@ -9,9 +9,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from backup.codec import Sealed, unseal
+from backup.codec import Sealed, UnusableIdentityError, unseal
 from backup.manifest import Artefact
-from opsctl.core.errors import AuthError
 from opsctl.core.pipeline import Sink, Stage
 from opsctl.core.process import Command, command, run
 from opsctl.core.sandbox import Mount, sandboxed, sandboxed_as_root
@@ -93,12 +92,12 @@ def tar_command(*, owners: bool) -> Command:
 
 
 def identities(host: DrillHost, kind: str) -> tuple[Path, ...]:
-    """The identity files that open an archive of a kind. Raises AuthError when none are set."""
+    """The identity files that open an archive of a kind. Raises UnusableIdentityError when none are set."""
     keys = kind == "keys"
     files = host.drill.keys_identity_files if keys else host.drill.identity_files
     if not files:
         name = "drill.keys_identity_files" if keys else "drill.identity_files"
-        raise AuthError(
+        raise UnusableIdentityError(
             f"no identity is set that could open the {kind} archive",
             where=name,
             hint=f"fetch the identity from where it is kept, name its file in {name}, and run: opsctl doctor",

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from backup.codec import UnusableIdentityError
 from opsctl.core.errors import OpsError
 from opsctl.core.process import TimedOutError
 from opsctl.core.result import Outcome, Result
@@ -79,5 +80,5 @@ def one_line(error: OpsError) -> str:
 
 
 def lacked_means(error: OpsError) -> bool:
-    """Whether a step failed for want of space or time, for which the backup is not to blame."""
-    return isinstance(error, DiskFullError | TimedOutError) or says_full(error.message)
+    """Whether a step failed for want of space, time or an identity, for which the backup is not to blame."""
+    return isinstance(error, DiskFullError | TimedOutError | UnusableIdentityError) or says_full(error.message)
