@@ -14,6 +14,7 @@ from vault.attack.run import all_attacks, attack_test
 from vault.attack.scene import Scene
 
 
+@pytest.mark.timeout(900)
 def test_every_attack_is_stopped_or_found_by_what_should() -> None:
     played = attack_test(Silent())
     assert len(played) == len({each.attack.id for each in played}) == len(all_attacks())
