@@ -18,6 +18,7 @@ from opsctl.core.errors import ExitCode, IntegrityError, OpsError
 from opsctl.core.locks import lock
 from opsctl.core.record import Record
 from opsctl.core.result import Outcome
+from opsctl.core.room import needing_room
 from opsctl.core.store.directory import DirectoryStore
 
 _COULD_NOT_RUN = {ExitCode.USAGE, ExitCode.AUTH, ExitCode.UNREACHABLE}
@@ -55,7 +56,8 @@ def ship(host: Host, *, lock_wait_s: float = 0.0) -> Shipment:
     with lock(host.machine.lock_dir, f"ship-{host.stack.name}", doing="shipping binary logs", wait_s=lock_wait_s):
         run = _Run(host)
         try:
-            shipment = run.ship()
+            with needing_room(host.machine.state_dir):
+                shipment = run.ship()
         except OpsError as error:
             run.record(error)
             raise
