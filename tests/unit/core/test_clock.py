@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from opsctl.core.clock import compact, iso, parse_instant
+from opsctl.core.clock import compact, in_order, iso, parse_instant
 from opsctl.core.errors import ExitCode, SettingsError
 
 
@@ -33,3 +33,11 @@ def test_a_moment_is_written_the_same_from_every_zone() -> None:
     moment = parse_instant("2026-05-01T16:30:00+14:00")
     assert compact(moment) == "20260501T023000Z"
     assert iso(moment) == "2026-05-01T02:30:00Z"
+
+
+def test_keys_stay_in_order_when_a_clock_is_set_back() -> None:
+    newest = "20260501T023000Z-full-1a2b3c4d"
+    before, after = datetime(2026, 5, 1, 2, 29, tzinfo=UTC), datetime(2026, 5, 1, 2, 31, tzinfo=UTC)
+    assert in_order(after, newest) == after
+    assert in_order(after, None) == after
+    assert compact(in_order(before, newest)) == "20260501T023001Z"
