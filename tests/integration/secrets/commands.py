@@ -10,6 +10,10 @@ IDENTITY = "wrong-identity"
 SIGNING_KEY = "mangled-signing-key"
 ARCHIVE = "broken-archive"
 SITE = "mangled-site"
+S3_GONE = "s3-gone"
+S3_MANGLED = "s3-mangled-credentials"
+SFTP_GONE = "sftp-gone"
+SFTP_MANGLED = "sftp-mangled-key"
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Use:
 
 _VAULT = ((MANGLED, 2), (PASSWORD, 5))
 _HOST_JOB = ((MANGLED, 2), (PASSWORD, 5), (GRANTS, 5), (SIGNING_KEY, 5))
+_STORES = ((MANGLED, 2), (S3_GONE, 10), (S3_MANGLED, 5), (SFTP_GONE, 10), (SFTP_MANGLED, 5))
 _INIT = (
     "--config {new}/opsctl.toml --stack demo --root {root} --place all --repository {new}/repository"
     " --state-dir {new}/state --lock-dir {new}/locks --scratch-dir {dir}"
@@ -51,7 +56,7 @@ USES: dict[str, Use] = {
     "vault log": Use("", _VAULT),
     "backup run": Use("", _HOST_JOB, once=True),
     "binlog ship": Use("", _HOST_JOB, once=True),
-    "backup list": Use(),
+    "backup list": Use("", _STORES),
     "backup show": Use(),
     "backup verify": Use("", ((MANGLED, 2), (ARCHIVE, 12))),
     "backup layers": Use(),

@@ -2,15 +2,28 @@
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pyrage
 
 from opsctl.core.signing import create_key
 from opsctl.overview.demo.host_tree import BLOG_CONFIG
-from tests.integration.secrets.commands import ARCHIVE, GRANTS, IDENTITY, MANGLED, PASSWORD, SIGNING_KEY, SITE
+from tests.integration.secrets.commands import (
+    ARCHIVE,
+    GRANTS,
+    IDENTITY,
+    MANGLED,
+    PASSWORD,
+    S3_GONE,
+    S3_MANGLED,
+    SFTP_GONE,
+    SFTP_MANGLED,
+    SIGNING_KEY,
+    SITE,
+)
 from tests.integration.secrets.secret_host import CRM_CONFIG, SecretHost, fresh
+from tests.integration.secrets.sentinels import private_bytes
 
 
 def mangled(host: SecretHost) -> Path:
@@ -98,6 +111,47 @@ def mangled_site(host: SecretHost) -> Path:
     return host.variant(SITE, change)
 
 
+def s3_gone(host: SecretHost) -> Path:
+    """The keys of an S3 service are whole, and nobody answers."""
+    return _s3(host, S3_GONE, host.plant("S3 keys", "[default]\naws_access_key_id = a\naws_secret_access_key = {}\n"))
+
+
+def s3_mangled(host: SecretHost) -> Path:
+    """The keys of an S3 service stand in a file that cannot be read as one."""
+    return _s3(host, S3_MANGLED, host.plant("mangled S3 keys", "aws_secret_access_key = {}\n"))
+
+
+def _s3(host: SecretHost, name: str, credentials: Path) -> Path:
+    lines = ('kind = "s3"', 'bucket = "acme"', 'endpoint = "http://127.0.0.1:9"', "timeout_s = 1")
+    return _elsewhere(host, name, (*lines, f'credentials_file = "{credentials}"'))
+
+
+def sftp_gone(host: SecretHost) -> Path:
+    """The key of an SFTP account is whole, and nobody answers."""
+    key = host.directory / "sftp_key"
+    create_key(key, "acme")
+    host.sentinels.add("SFTP key", private_bytes(key))
+    return _sftp(host, SFTP_GONE, key)
+
+
+def sftp_mangled(host: SecretHost) -> Path:
+    """The key of an SFTP account is none."""
+    begin, end = (f"-----{word} OPENSSH PRIVATE KEY-----" for word in ("BEGIN", "END"))
+    return _sftp(host, SFTP_MANGLED, host.plant("mangled SFTP key", f"{begin}\n{{}}\n{end}\n"))
+
+
+def _sftp(host: SecretHost, name: str, key: Path) -> Path:
+    server = " ".join((host.directory / "signing_key.pub").read_text().split()[:2])
+    lines = ('kind = "sftp"', 'host = "127.0.0.1"', "port = 9", 'user = "acme"', 'path = "/"', "timeout_s = 1")
+    return _elsewhere(host, name, (*lines, f'host_keys = ["{server}"]', f'key_file = "{key}"'))
+
+
+def _elsewhere(host: SecretHost, name: str, lines: Sequence[str]) -> Path:
+    """The repository is another one, of another kind."""
+    path = f'path = "{host.directory / "repository"}"\n'
+    return host.variant(name, lambda text: text.replace(path, "\n".join(lines) + "\n"))
+
+
 # Those that a host has from the beginning, and those that need a backup.
 EARLY: tuple[Callable[[SecretHost], Path], ...] = (
     mangled,
@@ -105,4 +159,8 @@ EARLY: tuple[Callable[[SecretHost], Path], ...] = (
     no_grants,
     wrong_identity,
     mangled_signing_key,
+    s3_gone,
+    s3_mangled,
+    sftp_gone,
+    sftp_mangled,
 )

@@ -2,16 +2,21 @@
 
 import base64
 import json
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
+from pydantic import BaseModel
 
 from opsctl.cli.main import Root, app
+from opsctl.core.settings_mistakes import section_models
+from opsctl.settings import Settings
 from tests.integration.secrets.commands import USES
 from tests.integration.secrets.secret_host import fresh
 from tests.integration.secrets.sentinels import Sentinels
@@ -83,6 +88,27 @@ def test_every_file_of_the_keys_archive_has_a_secret_that_was_searched_for(story
     assert len(paths) > 8
     for path in paths:
         assert path in HOLD_NONE or story.host.holds_a_secret(path), path
+
+
+def secret_settings(model: type[BaseModel]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        if re.search(r"(password|identity|secret|key|credentials)_files?$|^signing_key$", name):
+            yield name
+        for section in section_models(field):
+            yield from secret_settings(section)
+
+
+def test_every_setting_that_names_a_file_with_a_secret_was_set(story: Story) -> None:
+    texts = [tomllib.loads(file.read_text()) for file in story.host.directory.glob("*.toml")]
+    names = set(secret_settings(Settings))
+    assert names > {"signing_key", "credentials_file", "key_file", "backup_password_file", "identity_files"}
+    assert names - set().union(*map(keys_of, texts)) == set()
+
+
+def keys_of(table: Any) -> set[str]:
+    if isinstance(table, list):
+        return set().union(*map(keys_of, table))
+    return set(table).union(*map(keys_of, table.values())) if isinstance(table, dict) else set()
 
 
 def test_a_secret_is_found_in_every_form() -> None:
