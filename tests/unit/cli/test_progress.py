@@ -28,11 +28,12 @@ print("data")
 def watched(*words: str) -> tuple[str, str]:
     """Run the work with standard error on a terminal; standard output, and what the terminal got."""
     ours, theirs = pty.openpty()
+    surroundings = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     with subprocess.Popen(
         [sys.executable, "-c", WORK, *words],
         stdout=subprocess.PIPE,
         stderr=theirs,
-        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"},
+        env={**surroundings, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"},
         text=True,
     ) as child:
         os.close(theirs)
