@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 MetricId = NewType("MetricId", str)
 
+Labels = tuple[tuple[str, str], ...]
+"""Names and values that tell series of one metric apart, sorted by name."""
+
 
 class Severity(StrEnum):
     """How soon somebody has to look at a finding."""
@@ -27,21 +30,54 @@ class Judgement(StrEnum):
     COULD_NOT_JUDGE = "could_not_judge"
 
 
+@dataclass(frozen=True, order=True)
+class SeriesId:
+    """One series: a metric and the labels that tell it from the metric's others."""
+
+    metric: MetricId
+    labels: Labels = ()
+
+    def __str__(self) -> str:
+        shown = ", ".join(f"{name}={value}" for name, value in self.labels)
+        return f"{self.metric}{{{shown}}}" if shown else self.metric
+
+
 @dataclass(frozen=True)
 class Series:
-    """Measurements of one metric: UTC times, ascending and without repetition, and their values."""
+    """Measurements of one series: UTC times, ascending and without repetition, and their values."""
 
     times: tuple[datetime, ...]
     values: tuple[float, ...]
 
 
+class Evidence(BaseModel):
+    """The figures of a finding, in the metric's unit.
+
+    `value` was found, `expected` is what it should have been, `low` and `high` bound what would have been no finding.
+    `since` is when it began (UTC). `size` says how bad it is and compares findings of one rule: 1 is just a finding.
+    `recent` are the last values, oldest first, None where nothing was measured.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    value: float | None = None
+    expected: float | None = None
+    low: float | None = None
+    high: float | None = None
+    since: datetime | None = None
+    size: float = 1.0
+    recent: tuple[float | None, ...] = ()
+
+
 class Verdict(BaseModel):
-    """What a rule says at one moment: a sentence for a person, and the figures behind it."""
+    """What a rule says about one series at one moment: a sentence for a person, and the figures behind it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     judgement: Judgement
     sentence: str
+    labels: Labels = ()
+    evidence: Evidence = Evidence()
     figures: dict[str, JsonValue] = {}
 
 
@@ -65,7 +101,7 @@ class Rule(Protocol):
 
     @property
     def needs(self) -> tuple[MetricId, ...]:
-        """The metrics it reads."""
+        """The metrics it reads, the one that it judges first."""
         ...
 
     @property
@@ -73,6 +109,9 @@ class Rule(Protocol):
         """Days of measurements without which it cannot judge."""
         ...
 
-    def evaluate(self, series: Mapping[MetricId, Series], at: datetime) -> Verdict:
-        """Judge what was known at a time (UTC); what was measured later is not looked at."""
+    def evaluate(self, series: Mapping[SeriesId, Series], at: datetime) -> tuple[Verdict, ...]:
+        """Judge what was known at a time (UTC); what was measured later is not looked at.
+
+        One verdict for each label set that it judged. Never empty: without data, one that says so.
+        """
         ...

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from opsctl.core.job import Job
-from opsctl.core.rule import Judgement, MetricId, Rule, Series, Severity, Verdict
+from opsctl.core.rule import Judgement, MetricId, Rule, Series, SeriesId, Severity, Verdict
 from opsctl.core.runner import LocalRunner, Runner
 from opsctl.core.settings_mistakes import section_model
 from opsctl.settings import Settings
@@ -46,14 +46,14 @@ class AboveRule:
     needs: tuple[MetricId, ...] = (LOAD,)
     min_history_days: int = 0
 
-    def evaluate(self, series: Mapping[MetricId, Series], at: datetime) -> Verdict:
-        found = series.get(LOAD, Series((), ()))
+    def evaluate(self, series: Mapping[SeriesId, Series], at: datetime) -> tuple[Verdict, ...]:
+        found = series.get(SeriesId(LOAD), Series((), ()))
         known = [value for time, value in zip(found.times, found.values, strict=True) if time <= at]
         if not known:
-            return Verdict(judgement=Judgement.COULD_NOT_JUDGE, sentence="nothing was measured")
+            return (Verdict(judgement=Judgement.COULD_NOT_JUDGE, sentence="nothing was measured"),)
         high = known[-1] > self.limit
         judgement = Judgement.FINDING if high else Judgement.QUIET
-        return Verdict(judgement=judgement, sentence=f"the load is {known[-1]}", figures={"load": known[-1]})
+        return (Verdict(judgement=judgement, sentence=f"the load is {known[-1]}", figures={"load": known[-1]}),)
 
 
 class TestRule(RuleContract):
@@ -62,8 +62,8 @@ class TestRule(RuleContract):
         return AboveRule(request.param)
 
     @pytest.fixture
-    def history(self) -> Mapping[MetricId, Series]:
-        return {LOAD: Series((NOW - timedelta(days=1), NOW), (1.0, 5.0))}
+    def history(self) -> Mapping[SeriesId, Series]:
+        return {SeriesId(LOAD): Series((NOW - timedelta(days=1), NOW), (1.0, 5.0))}
 
     @pytest.fixture
     def now(self) -> datetime:
