@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from opsctl.core.look import Look, Seen, bad, good
 from opsctl.core.machine import MachineSection
 from opsctl.core.runner import Runner
 from opsctl.overview.probes.keys import open_to_others
-from opsctl.overview.probes.look import Look, Seen, bad, good
 from opsctl.stack.nginx import read_nginx
 from opsctl.stack.rooted import below
 from opsctl.stack.settings import DatabaseSection, NginxSection, SiteSection

@@ -5,10 +5,10 @@ from functools import partial
 from pathlib import Path
 
 from opsctl.core.errors import AuthError, OpsError
+from opsctl.core.look import Look, Seen, bad, good
 from opsctl.core.mariadb.connect import connected, read_password, rows
 from opsctl.core.mariadb.heartbeat import HEARTBEAT_TABLE
 from opsctl.core.runner import Runner
-from opsctl.overview.probes.look import Look, Seen, bad, good
 from opsctl.overview.probes.server import TIMEOUT_S
 from opsctl.stack.accounts import BACKUP_GRANTS, Grant, grant_sql, heartbeat_sql, missing, ship_grants
 from opsctl.stack.settings import DatabaseSection

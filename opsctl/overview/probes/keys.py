@@ -9,11 +9,11 @@ from pathlib import Path
 import pyrage
 
 from opsctl.core.errors import OpsError
+from opsctl.core.look import Look, Seen, bad, good
 from opsctl.core.machine import TrustSection
 from opsctl.core.process import command
 from opsctl.core.runner import Runner
 from opsctl.core.signing import Namespace, Signer, Verifier
-from opsctl.overview.probes.look import Look, Seen, bad, good
 
 TIMEOUT_S = 20.0
 IDENTITY = b"AGE-SECRET-KEY-1"

@@ -3,9 +3,9 @@
 from functools import partial
 
 from opsctl.core.errors import OpsError
+from opsctl.core.look import Look, Seen, bad, good
 from opsctl.core.process import command
 from opsctl.core.runner import Runner
-from opsctl.overview.probes.look import Look, Seen, bad, good
 
 TIMEOUT_S = 20.0
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from backup.catalog import Catalog
 from opsctl.core.errors import IntegrityError, UnreachableError
+from opsctl.core.look import Look, Seen, bad, good
 from opsctl.core.runner import Runner
 from opsctl.core.store import DeniedError
 from opsctl.core.store.directory import DirectoryStore
-from opsctl.overview.probes.look import Look, Seen, bad, good
 
 SMALLEST_BYTES = 1 << 30
 _GB = 1_000_000_000

@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from backup.catalog import Catalog
+from opsctl.core.look import Look, Seen, bad, good
 from opsctl.core.process import command
 from opsctl.core.runner import Runner
 from opsctl.core.sandbox import sandboxed
-from opsctl.overview.probes.look import Look, Seen, bad, good
 
 TIMEOUT_S = 20.0
 # Leaves room for the name of a scratch directory and of a socket in it: 107 bytes in all, unix(7).

@@ -5,11 +5,11 @@ from functools import cache, partial
 from pathlib import Path
 
 from opsctl.core.errors import AuthError, UnreachableError
+from opsctl.core.look import Look, Seen, bad, good, unknown
 from opsctl.core.mariadb.connect import connected, read_password, rows
 from opsctl.core.mariadb.version import Version, find_version
 from opsctl.core.process import command
 from opsctl.core.runner import Runner
-from opsctl.overview.probes.look import Look, Seen, bad, good, unknown
 from opsctl.stack.settings import DatabaseSection
 
 TIMEOUT_S = 20.0

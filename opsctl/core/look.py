@@ -57,7 +57,9 @@ class Look:
             seen = Seen(outcome, str(error), error.hint or "run it again with --debug")
         except OSError as error:
             why = f"{error.filename or 'a file'}: {error.strerror}"
-            seen = unknown(why, "run: sudo opsctl doctor" if isinstance(error, PermissionError) else "look at the path")
+            seen = unknown(
+                why, "run it again as root, by sudo" if isinstance(error, PermissionError) else "look at the path"
+            )
         return Result(
             id=self.id,
             title=self.title,
