@@ -1,41 +1,21 @@
 """The five layers of backups: which are configured, and what was last proved of each."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from backup.catalog import Catalog
 from backup.records import VERIFICATION, VerificationBody
+from backup.survey import Drilled, Survey
 from opsctl.core.ledger import Ledger
 from opsctl.core.result import Outcome
-
-
-@dataclass(frozen=True)
-class Drilled:
-    """What a drill proved, as its signed result says: of which backup, up to which heartbeat if logs were replayed."""
-
-    finished: datetime
-    passed: bool
-    repository: str
-    backup: str
-    replayed: bool
-
-
-@dataclass(frozen=True)
-class Place:
-    """A repository as the layers see it."""
-
-    name: str
-    catalog: Catalog
-    off_host: bool
 
 
 class Layer(BaseModel):
     """One layer; all times are UTC, None where it never happened.
 
     `verified`: everything of it was read again and is what was signed. `drilled`: a drill that passed used it.
+    `checked` is false where a repository of it could not be looked at: then a None says nothing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,28 +23,24 @@ class Layer(BaseModel):
     number: int
     name: str
     configured: bool
+    checked: bool
     succeeded: datetime | None
     verified: datetime | None
     drilled: datetime | None
     note: str | None
 
 
-def layers(stack: str, places: Sequence[Place], ledger: Ledger, drills: Sequence[Drilled]) -> tuple[Layer, ...]:
-    """All five. Raises OpsError when a repository cannot be read or does not hold."""
+def layers(stack: str, surveys: Sequence[Survey], ledger: Ledger) -> tuple[Layer, ...]:
+    """All five, from the looks at all repositories, the local one first."""
     verified = dict(_verified(stack, ledger))
-    passed = [drill for drill in drills if drill.passed]
-    local = places[:1]
-    off_site = [place for place in places if place.off_host]
+    passed = [drill for each in surveys for drill in each.drills if drill.passed]
+    local = surveys[:1]
+    off_site = [each for each in surveys if each.off_host]
     return (
-        _copies(1, "physical backup", places=local, verified=verified, drills=passed, absent="there is no repository"),
+        _copies(1, "physical backup", local, verified=verified, drills=passed, absent="there is no repository"),
         _binlog(local, passed),
         _copies(
-            3,
-            "copy off-site",
-            places=off_site,
-            verified=verified,
-            drills=passed,
-            absent="no repository with off_host = true",
+            3, "copy off-site", off_site, verified=verified, drills=passed, absent="no repository with off_host = true"
         ),
         _absent(4, "immutable copy", "no repository that this host cannot delete from"),
         _absent(5, "logical export", "none is made"),
@@ -74,49 +50,65 @@ def layers(stack: str, places: Sequence[Place], ledger: Ledger, drills: Sequence
 def _copies(
     number: int,
     name: str,
+    surveys: Sequence[Survey],
     *,
-    places: Sequence[Place],
     verified: dict[str, datetime],
     drills: Sequence[Drilled],
     absent: str,
 ) -> Layer:
-    if not places:
+    if not surveys:
         return _absent(number, name, absent)
-    newest = [place.catalog.manifest(ids[-1]).finished for place in places if (ids := place.catalog.backup_ids())]
-    names = {place.name for place in places}
-    wheres = {place.catalog.store.where for place in places}
+    newest = max((each.backed_up for each in surveys if each.backed_up), default=None)
+    names = {each.name for each in surveys}
+    wheres = {each.where for each in surveys}
     return Layer(
         number=number,
         name=name,
         configured=True,
-        succeeded=max(newest, default=None),
+        checked=_checked(surveys),
+        succeeded=newest,
         verified=max((time for where, time in verified.items() if where in wheres), default=None),
         drilled=max((drill.finished for drill in drills if drill.repository in names), default=None),
-        note=None if newest else "there is no backup yet",
+        note=_note(surveys, None if newest else "there is no backup yet"),
     )
 
 
-def _binlog(places: Sequence[Place], drills: Sequence[Drilled]) -> Layer:
+def _binlog(surveys: Sequence[Survey], drills: Sequence[Drilled]) -> Layer:
     """A shipment reads each log, verifies it and reads the archive back: its success is its verification."""
-    sealed = [
-        segments[-1].sealed_at
-        for place in places
-        if (refs := place.catalog.lineages()) and (segments := place.catalog.segments(refs[-1]))
-    ]
-    shipped = max(sealed, default=None)
+    shipped = max((each.shipped for each in surveys if each.shipped), default=None)
     return Layer(
         number=2,
         name="binary logs",
-        configured=bool(places),
+        configured=bool(surveys),
+        checked=_checked(surveys),
         succeeded=shipped,
         verified=shipped,
         drilled=max((drill.finished for drill in drills if drill.replayed), default=None),
-        note=None if shipped else "nothing was shipped yet",
+        note=_note(surveys, None if shipped else "nothing was shipped yet"),
     )
 
 
+def _checked(surveys: Sequence[Survey]) -> bool:
+    return not any(each.problem for each in surveys)
+
+
+def _note(surveys: Sequence[Survey], otherwise: str | None) -> str | None:
+    """What could not be looked at, before all else."""
+    problems = [f"'{each.name}' could not be looked at: {each.problem}" for each in surveys if each.problem]
+    return "; ".join(problems) or otherwise
+
+
 def _absent(number: int, name: str, why: str) -> Layer:
-    return Layer(number=number, name=name, configured=False, succeeded=None, verified=None, drilled=None, note=why)
+    return Layer(
+        number=number,
+        name=name,
+        configured=False,
+        checked=True,
+        succeeded=None,
+        verified=None,
+        drilled=None,
+        note=why,
+    )
 
 
 def _verified(stack: str, ledger: Ledger) -> Iterator[tuple[str, datetime]]:

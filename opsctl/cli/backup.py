@@ -13,6 +13,7 @@ from opsctl.cli.views import backup as view
 from opsctl.cli.views import status as status_view
 from opsctl.cli.views import verification
 from opsctl.overview import wire
+from opsctl.overview.status import exit_code
 
 app = new_group("Make backups, list them, verify them.")
 
@@ -82,6 +83,6 @@ def verify(
 def layers(session: Session) -> Answer:
     """Show the five layers: set up or not, last success, last verified, last drilled."""
     settings = session.settings
-    found = look_at_layers(settings.stack.name, wire.places(settings), wire.ledger(settings), wire.drills(settings))
-    document = status_view.BackupLayers(layers=found)
-    return Answer(document, lambda paint: status_view.layers_text(document.layers, paint))
+    surveys = wire.surveys(settings)
+    document = status_view.BackupLayers(layers=look_at_layers(settings.stack.name, surveys, wire.ledger(settings)))
+    return Answer(document, lambda paint: status_view.layers_text(document.layers, paint), exit_code(surveys))

@@ -4,7 +4,7 @@ from opsctl.cli.output import Answer
 from opsctl.cli.session import Session, command, new_app
 from opsctl.cli.views import status as view
 from opsctl.overview import wire
-from opsctl.overview.status import look
+from opsctl.overview.status import exit_code, look
 
 app = new_app()
 
@@ -13,6 +13,6 @@ app = new_app()
 def status(session: Session) -> Answer:
     """Say what could be brought back right now, what proves it, and what is due."""
     settings = session.settings
-    found = look(settings, wire.places(settings), wire.ledger(settings), wire.drills(settings))
-    document = view.document_of(settings.stack.name, found)
-    return Answer(document, lambda paint: view.text(document, paint))
+    surveys = wire.surveys(settings)
+    document = view.document_of(settings.stack.name, look(settings, surveys, wire.ledger(settings)))
+    return Answer(document, lambda paint: view.text(document, paint), exit_code(surveys))

@@ -1,10 +1,12 @@
 """Builds what the domains work with from the settings."""
 
+from collections.abc import Iterator
+
 from backup.catalog import Catalog
 from backup.checkpoints import publish_checkpoint
 from backup.context import Host
-from backup.layers import Drilled, Place
 from backup.stores import open_store
+from backup.survey import Drilled, Place, Survey, survey
 from opsctl.core.ledger import SqliteLedger
 from opsctl.core.progress import Progress
 from opsctl.core.result import Outcome
@@ -83,19 +85,20 @@ def places(settings: Settings) -> tuple[Place, ...]:
     )
 
 
-def drills(settings: Settings) -> tuple[Drilled, ...]:
-    """What the signed drill results in all repositories say."""
-    return tuple(
-        Drilled(
+def surveys(settings: Settings) -> tuple[Survey, ...]:
+    """A look at each repository, the local one first. Raises IntegrityError when something in one does not hold."""
+    return tuple(survey(place, _drills) for place in places(settings))
+
+
+def _drills(found: Catalog) -> Iterator[Drilled]:
+    for report in list_drills(found):
+        yield Drilled(
             finished=report.finished,
             passed=report.outcome is Outcome.PASSED,
             repository=report.body.repository,
             backup=report.body.backup_id,
             replayed=report.body.replayed_to is not None,
         )
-        for place in places(settings)
-        for report in list_drills(place.catalog)
-    )
 
 
 def pin(settings: Settings, repository: str | None = None) -> None:

@@ -35,6 +35,16 @@ class LastDrill(BaseModel):
     backup: str
 
 
+class RepositoryState(BaseModel):
+    """A repository; `problem` says why it could not be looked at, None when it was."""
+
+    name: str
+    where: str
+    off_host: bool
+    recoverable_until: datetime | None
+    problem: str | None
+
+
 class StatusDocument(Document):
     """What could be brought back right now, what proves it, and what is due; times are UTC."""
 
@@ -46,6 +56,7 @@ class StatusDocument(Document):
     warning: str | None
     off_host_until: datetime | None
     last_drill: LastDrill | None
+    repositories: tuple[RepositoryState, ...]
     layers: tuple[Layer, ...]
     due: tuple[DueAction, ...]
 
@@ -56,14 +67,21 @@ def layers_text(layers: Sequence[Layer], paint: Painter) -> Iterator[str]:
     for layer in layers:
         state = Cell("yes", "green") if layer.configured else Cell("no", "yellow")
         times = [
-            Cell(ago(time) if time else ("never" if layer.configured else ""), None if time else "yellow")
+            Cell(ago(time) if time else _never(layer), None if time else "yellow")
             for time in (layer.succeeded, layer.verified, layer.drilled)
         ]
         rows.append([f"{layer.number} {layer.name}", state, *times])
     yield from table(("layer", "set up", "last success", "last verified", "last drilled"), rows, paint)
     for layer in layers:
         if layer.note:
-            yield paint(f"  {layer.number}: {layer.note}", "dim")
+            for number, line in enumerate(wrap(layer.note, 75)):
+                yield paint(f"  {layer.number}: {line}" if number == 0 else f"     {line}", "dim")
+
+
+def _never(layer: Layer) -> str:
+    if not layer.configured:
+        return ""
+    return "never" if layer.checked else "unknown"
 
 
 def document_of(stack: str, status: Status) -> StatusDocument:
@@ -77,6 +95,16 @@ def document_of(stack: str, status: Status) -> StatusDocument:
         warning=status.reach.warning,
         off_host_until=status.off_host_until,
         last_drill=LastDrill(finished=drill.finished, passed=drill.passed, backup=drill.backup) if drill else None,
+        repositories=tuple(
+            RepositoryState(
+                name=each.name,
+                where=each.where,
+                off_host=each.off_host,
+                recoverable_until=each.reach.until,
+                problem=each.problem,
+            )
+            for each in status.repositories
+        ),
         layers=status.layers,
         due=tuple(DueAction(what=due.what, command=due.command) for due in status.due),
     )
@@ -103,18 +131,27 @@ def text(document: StatusDocument, paint: Painter) -> Iterator[str]:
 
 def _recoverable(document: StatusDocument, paint: Painter) -> Iterator[str]:
     if document.recoverable_until is None:
-        yield paint(f"Nothing can be brought back: {document.recoverable_by}.", "red")
-        return
-    moment = paint(when(document.recoverable_until), "green")
-    yield f"The database can be brought back as at {moment} ({ago(document.recoverable_until)})"
-    yield from wrap(f"by {document.recoverable_by}.", 80)
+        unseen = bool(document.repositories and document.repositories[0].problem)
+        known = "It is not known what could be brought back" if unseen else "Nothing can be brought back"
+        yield paint(f"{known}: {document.recoverable_by}.", "red")
+    else:
+        moment = paint(when(document.recoverable_until), "green")
+        yield f"The database can be brought back as at {moment} ({ago(document.recoverable_until)})"
+        yield from wrap(f"by {document.recoverable_by}.", 80)
     if document.warning:
         for line in wrap(f"Not further: {document.warning}.", 80):
             yield paint(line, "yellow")
-    if document.off_host_until is None:
-        yield paint("There is no off-host copy: a lost host loses everything.", "red")
-    else:
+    yield from _off_host(document, paint)
+
+
+def _off_host(document: StatusDocument, paint: Painter) -> Iterator[str]:
+    unseen = [f"'{each.name}'" for each in document.repositories if each.off_host and each.problem]
+    if document.off_host_until is not None:
         yield f"If the host is lost: as at {when(document.off_host_until)} ({ago(document.off_host_until)})."
+    elif unseen:
+        yield paint(f"If the host is lost: not known, {' and '.join(unseen)} could not be looked at.", "yellow")
+    elif document.recoverable_until is not None:
+        yield paint("There is no off-host copy: a lost host loses everything.", "red")
 
 
 def _drilled(drill: LastDrill | None, paint: Painter) -> Iterator[str]:

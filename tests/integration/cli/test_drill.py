@@ -118,7 +118,7 @@ def test_an_off_host_copy_survives_the_host(shipped: Machine) -> None:
 )
 def test_what_grows_stale_is_due(shipped: Machine, later: timedelta, commands: list[str]) -> None:
     settings = load_settings(shipped.config).settings
-    found = look(settings, wire.places(settings), wire.ledger(settings), wire.drills(settings), at=utcnow() + later)
+    found = look(settings, wire.surveys(settings), wire.ledger(settings), at=utcnow() + later)
     assert [due.command for due in found.due] == commands
 
 

@@ -41,7 +41,7 @@ def do(machine: Machine, *words: str) -> ExitCode:
 
 def status(machine: Machine) -> Status:
     settings = machine.settings
-    return look(settings, wire.places(settings), wire.ledger(settings), wire.drills(settings))
+    return look(settings, wire.surveys(settings), wire.ledger(settings))
 
 
 def test_names_stay_in_order_when_a_clock_that_ran_ahead_is_set_back(machine: Machine, clock_ahead_by: Clock) -> None:
@@ -61,7 +61,7 @@ def test_names_stay_in_order_when_a_clock_that_ran_ahead_is_set_back(machine: Ma
     made = [entry.record_of(BackupBody).body.backup_id for entry in wire.ledger(machine.settings).query("backup")]
     assert made == sorted(made) == catalog.backup_ids()
     drills = [entry.record().finished for entry in wire.ledger(machine.settings).query("drill")]
-    assert [drill.finished for drill in wire.drills(machine.settings)] == drills
+    assert [drill.finished for each in wire.surveys(machine.settings) for drill in each.drills] == drills
     head = catalog.newest_head()
     assert head is not None
     assert head.newest_backup == made[-1]
