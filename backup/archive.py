@@ -3,17 +3,14 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
 
 from backup import layout
 from backup.codec import read_back, seal
 from backup.context import Host
-from backup.manifest import Artefact, Phase
+from backup.manifest import Artefact, Kind, Phase
 from opsctl.core.errors import OpsError
 from opsctl.core.pipeline import Observer, Stage
 from opsctl.core.process import Completed
-
-Kind = Literal["database", "files", "list", "keys", "state"]
 
 
 def accept(done: list[Completed]) -> None:

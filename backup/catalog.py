@@ -21,6 +21,14 @@ class LineageRef:
     lineage: str
 
 
+@dataclass(frozen=True)
+class Described:
+    """A verified manifest, and the SHA-256 of its bytes: by these a later backup names it as its parent."""
+
+    manifest: Manifest
+    sha256: str
+
+
 class Catalog:
     """Reads one stack's part of a repository. Whatever it returns was signed by an allowed signer."""
 
@@ -37,12 +45,16 @@ class Catalog:
 
     def manifest(self, backup_id: str) -> Manifest:
         """Read and verify one manifest. Raises MissingError, IntegrityError."""
+        return self.described(backup_id).manifest
+
+    def described(self, backup_id: str) -> Described:
+        """Read and verify one manifest, and say which bytes it consists of. Raises MissingError, IntegrityError."""
         key = layout.manifest(self.stack, backup_id)
         manifest = parse_manifest(get(self.store, key), key)
-        fetch(self.store, self.verifier, Namespace.MANIFEST, key, at=manifest.finished)
+        data = fetch(self.store, self.verifier, Namespace.MANIFEST, key, at=manifest.finished)
         if (manifest.id, manifest.stack) != (backup_id, self.stack):
             raise IntegrityError(f"{key} describes another backup: {manifest.stack}/{manifest.id}")
-        return manifest
+        return Described(manifest, sha256_hex(data))
 
     def asked_for(self, backup_id: str) -> Manifest:
         """The manifest of a backup that a person names. Raises SettingsError when there is none of that id."""

@@ -10,6 +10,7 @@ from opsctl.core.canonical import parse_versioned
 from opsctl.core.errors import IntegrityError
 
 VERSION = 1
+Kind = Literal["database", "files", "deleted", "list", "keys", "state"]
 
 
 class Part(BaseModel):
@@ -21,14 +22,17 @@ class Part(BaseModel):
 class Artefact(Part):
     """One archive: its name in the backup, what it is, the store key it lies under, what is in it.
 
-    The key may lie in an earlier backup: what did not change is not stored again.
+    The key may lie in an earlier backup: what did not change is not stored again. A files archive that is an increment
+    names in `base` the key of the archive that has to be unpacked before it; what has to be removed in between stands
+    in an archive of the kind "deleted". Artefacts are named in the order in which they are unpacked.
     """
 
     name: str
-    kind: Literal["database", "files", "list", "keys", "state"]
+    kind: Kind
     key: str
     sealed: Sealed
     recipients: tuple[str, ...]
+    base: str | None = None
 
 
 class Table(Part):
@@ -118,7 +122,11 @@ class Phase(Part):
 
 
 class Manifest(Part):
-    """A backup. All times are UTC. `keys` are the paths in the keys archive, which are in no other archive."""
+    """A backup. All times are UTC. `keys` are the paths in the keys archive, which are in no other archive.
+
+    The database of an incremental one is restored onto its `parent`, whose manifest has the SHA-256 `parent_sha256`:
+    LSNs alone would accept another one. `reason` says why a full one was taken.
+    """
 
     format: Literal["opsctl-manifest"] = "opsctl-manifest"
     version: int = VERSION
@@ -126,6 +134,8 @@ class Manifest(Part):
     stack: str
     kind: Literal["full", "incremental"]
     parent: str | None
+    parent_sha256: str | None = None
+    reason: str | None = None
     started: datetime
     finished: datetime
     opsctl_version: str

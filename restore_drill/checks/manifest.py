@@ -1,12 +1,12 @@
 """Check 2, manifest: signed by an allowed signer, and the repository holds just what it names, no less than before."""
 
 from backup import layout
+from backup.chain import ChainError, parents_of
 from backup.layout import SIGNATURE
 from backup.manifest import Manifest
-from opsctl.core.errors import IntegrityError, OpsError
+from opsctl.core.errors import OpsError
 from opsctl.core.result import Result
 from opsctl.core.signing import SignatureError
-from opsctl.core.store import MissingError
 from restore_drill.checks.tally import Tally, one_line, sentence
 from restore_drill.restored import Restored
 from restore_drill.trust import RolledBackError
@@ -58,15 +58,12 @@ class ManifestCheck:
 
     def _parents(self, restored: Restored, manifest: Manifest, tally: Tally) -> None:
         """Follow the parents to the full backup, each verified."""
-        number = 0
-        while manifest.parent is not None:
-            try:
-                manifest = restored.catalog.manifest(manifest.parent)
-            except (IntegrityError, MissingError) as error:
-                tally.problem(f"its parent {manifest.parent} is not there: {one_line(error)}", hint=_HINT)
-                return
-            number += 1
-        tally.figures["parents"] = number
+        try:
+            chain = parents_of(restored.catalog, manifest)
+        except ChainError as error:
+            tally.problem(one_line(error), hint=_HINT)
+            return
+        tally.figures["parents"] = len(chain) - 1
 
     def _head(self, error: OpsError | None, tally: Tally) -> None:
         if isinstance(error, RolledBackError | SignatureError):
