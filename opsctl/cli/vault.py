@@ -161,9 +161,7 @@ def renew_log(
     if confirm != vault.database:
         raise SettingsError(f"--confirm names '{confirm}'; the vault's database is '{vault.database}'")
     custody = vault_wire.custody(settings)
-    old = verify(reader(vault), custody, Scope(full=True, parallel=vault.settings.parallel), session.progress)
-    words = {"actor": vault_wire.actor(), "origin": vault_wire.origin(), "reason": reason}
-    begin_anew(vault, old.walked.tree, old.newest, **words)
+    begin_anew(vault, custody, actor=vault_wire.actor(), origin=vault_wire.origin(), reason=reason)
     new = verify(reader(vault), custody, Scope(full=True), session.progress)
     if new.renewed is None:
         raise IntegrityError("the new log does not name the old one", hint="opsctl vault verify --full")

@@ -12,8 +12,8 @@ from opsctl.overview import wire
 from opsctl.settings import Settings
 from vault.context import Vault
 from vault.probes import probes
+from vault.verify.checkpoints import Custody
 from vault.verify.drill import AuditChainCheck
-from vault.verify.run import Custody
 
 
 def vault(settings: Settings, progress: Progress, *, at: Path | None = None) -> Vault:

@@ -11,8 +11,8 @@ from opsctl.core.store.directory import DirectoryStore
 from tests.support.mariadb import Server
 from vault.accounts import Role
 from vault.context import Vault
-from vault.verify.checkpoints import Published
-from vault.verify.run import Custody, Scope, Verified, checkpoint, reader, verify
+from vault.verify.checkpoints import Custody, Published
+from vault.verify.run import Scope, Verified, checkpoint, reader, verify
 
 SIGNER = "host@acme"
 

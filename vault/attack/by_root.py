@@ -8,6 +8,7 @@ from opsctl.core.pipeline import run_pipeline
 from opsctl.core.process import client_options, command
 from vault.attack.play import Attack, Defence, Play
 from vault.attack.scene import ALL, SIGNED, Scene, with_triggers, without_triggers, write
+from vault.migrate import reapply
 
 REPLAY_TIMEOUT_S = 60.0
 
@@ -33,6 +34,7 @@ def attacks() -> list[Attack]:
         ("disarm", "leave the triggers dropped", _disarm, Defence.PROBE),
         ("replay", "replay the binary log's statements", _replay, Defence.HARMLESS),
         ("older_copy", "restore an older copy", _older_copy, Defence.CHECKPOINT),
+        ("new_log", "put a whole new log in the place of this one", _new_log, Defence.CHECKPOINT),
     )
     return [Attack(f"root.{name}", title, "root", play, defence) for name, title, play, defence in plays]
 
@@ -200,3 +202,11 @@ def _older_copy(scene: Scene) -> None:
         rows(connection, "INSERT INTO audit_head SELECT * FROM kept_head")
         rows(connection, "DROP TABLE kept, kept_head")
         with_triggers(connection)
+
+
+def _new_log(scene: Scene) -> None:
+    with scene.root() as connection:
+        for table in ("audit", "audit_head", "audit_log"):
+            rows(connection, f"TRUNCATE {table}")
+        reapply(connection, versions=(1, 2))
+        write(connection, *(f"event {number} never was" for number in range(ALL)))

@@ -15,7 +15,8 @@ from opsctl.core.result import Outcome
 from opsctl.core.runner import LocalRunner
 from vault.attack.scene import Scene, make_scene
 from vault.probes import probes
-from vault.verify.run import Custody, Scope, reader, verify
+from vault.verify.checkpoints import Custody
+from vault.verify.run import Scope, reader, verify
 
 
 class Defence(StrEnum):

@@ -16,7 +16,8 @@ from vault.accounts import Role
 from vault.context import Vault
 from vault.migrate import initialise, reapply
 from vault.settings import VaultSection
-from vault.verify.run import Custody, Scope, checkpoint, reader
+from vault.verify.checkpoints import Custody
+from vault.verify.run import Scope, checkpoint, reader
 
 SIGNED, UNSIGNED = 10, 5
 ALL = SIGNED + UNSIGNED

@@ -33,7 +33,7 @@ def scratch_server() -> Iterator[Path]:
         user = _ACCOUNT if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
         if os.geteuid() == 0:
             shutil.chown(directory, user)
-        run(_install(data, user), timeout_s=INSTALL_TIMEOUT_S)
+        run(_install(directory, data, user), timeout_s=INSTALL_TIMEOUT_S)
         with (directory / "error.log").open("wb") as log:
             child = spawn(_serve(directory, data, user), stdin=None, stdout=log, stderr=log)
             try:
@@ -43,10 +43,10 @@ def scratch_server() -> Iterator[Path]:
                 stop(child, grace_s=STOP_GRACE_S)
 
 
-def _install(data: Path, user: str) -> Command:
+def _install(directory: Path, data: Path, user: str) -> Command:
     return command(
         *("mariadb-install-db", "--no-defaults", f"--datadir={data}", f"--user={user}", "--skip-test-db"),
-        *("--auth-root-authentication-method=normal", "--skip-name-resolve"),
+        *("--auth-root-authentication-method=normal", "--skip-name-resolve", f"--tmpdir={directory}"),
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict
 
 from opsctl.core.canonical import canonical, parse_versioned
-from opsctl.core.checkpoint import Checkpoint, note, parse_note
+from opsctl.core.checkpoint import Checkpoint, note, origin_of, parse_note
 from opsctl.core.clock import compact, new_id, utcnow
 from opsctl.core.errors import IntegrityError
 from opsctl.core.machine import TrustSection
@@ -48,6 +48,33 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Custody:
+    """Where checkpoints of a stack's logs lie, and whose signatures count."""
+
+    stack: str
+    stores: Sequence[Store]
+    verifier: Verifier
+
+    def origin(self, log_id: bytes) -> str:
+        """The name of a log of this stack in its checkpoints."""
+        return origin_of(log_id, self.stack, LOG)
+
+    def notes(self, log_id: bytes) -> list[Note]:
+        """Everything in the stores that claims to be a checkpoint of this log, smallest log first."""
+        return [note for note in self.all_notes() if note.checkpoint.origin == self.origin(log_id)]
+
+    def all_notes(self) -> list[Note]:
+        """The same of every audit log that this stack ever had."""
+        found: dict[tuple[str, bytes], Note] = {}
+        for store in self.stores:
+            for item in store.list(prefix(self.stack)):
+                if item.key.endswith(NOTE) and f"-{LOG}-" in item.key:
+                    data = get(store, item.key)
+                    found.setdefault((item.key, data), Note(store, item.key, data, parse_note(data)))
+        return sorted(found.values(), key=lambda each: (each.checkpoint.size, each.checkpoint.at))
+
+
+@dataclass(frozen=True)
 class Published:
     """A checkpoint's key, and the stores that have it now."""
 
@@ -80,18 +107,6 @@ def publish(stores: Sequence[Store], stack: str, origin: str, walked: Walked, tr
         for key, content in objects.items():
             put(store, key, content)
     return Published(base + NOTE, checkpoint, tuple(store.where for store in stores))
-
-
-def notes(stores: Sequence[Store], stack: str, origin: str) -> list[Note]:
-    """Everything in the stores that claims to be a checkpoint of this log, smallest log first."""
-    found: dict[tuple[str, bytes], Note] = {}
-    for store in stores:
-        for item in store.list(prefix(stack)):
-            if item.key.endswith(NOTE) and f"-{LOG}-" in item.key:
-                data = get(store, item.key)
-                found.setdefault((item.key, data), Note(store, item.key, data, parse_note(data)))
-    ours = [each for each in found.values() if each.checkpoint.origin == origin]
-    return sorted(ours, key=lambda each: (each.checkpoint.size, each.checkpoint.at))
 
 
 def check_signature(verifier: Verifier, found: Note) -> str:

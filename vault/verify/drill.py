@@ -12,7 +12,8 @@ from opsctl.core.mariadb.connect import Connection, rows
 from opsctl.core.progress import Silent
 from opsctl.core.result import Outcome, Result
 from opsctl.core.verdict import Verdict
-from vault.verify.run import Custody, Scope, Verified, verify
+from vault.verify.checkpoints import Custody
+from vault.verify.run import Scope, Verified, verify
 
 TITLE = "audit chain of the vault"
 EXPECTED = "the restored log is unbroken and agrees with every checkpoint that it is long enough for"

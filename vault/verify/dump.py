@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from opsctl.core import chain
-from opsctl.core.checkpoint import origin_of
 from opsctl.core.errors import IntegrityError, OpsError
-from vault.verify import checkpoints
 from vault.verify.block import BLOCK, BlockChecker
-from vault.verify.checkpoints import LOG
-from vault.verify.run import Custody, Verified, judge
+from vault.verify.checkpoints import Custody
+from vault.verify.lineage import trace
+from vault.verify.run import Verified, judge
 from vault.verify.walk import Walked
 
 _INSERT = re.compile(rb"INSERT INTO `(\w+)` VALUES")
@@ -27,11 +27,28 @@ def verify_dump(path: Path, custody: Custody) -> Verified:
     if len(ids) != 1:
         raise OpsError("the dump has no audit log", where=str(path), hint="was the vault's database dumped?")
     log_id = ids[0][1]
-    notes = checkpoints.notes(custody.stores, custody.stack, origin_of(log_id, custody.stack, LOG))
+    notes = custody.notes(log_id)
     marks = sorted({note.checkpoint.size for note in notes})
     walked = _walk(log_id, _rows(path), marks)
-    state = judge(custody, notes, walked, 0)
-    return Verified(state, origin_of(log_id, custody.stack, LOG), 0, notes[-1].checkpoint if notes else None)
+    lineage = trace(InDump(path), custody, log_id, deep=True)
+    state = lineage.judge(judge(custody, notes, walked, 0), may_be_older=False)
+    return Verified(state, custody.origin(log_id), 0, notes[-1].checkpoint if notes else None, lineage.renewed)
+
+
+@dataclass(frozen=True)
+class InDump:
+    """Reads a log's first row, and logs that have ended, in a dump."""
+
+    path: Path
+
+    def first_row(self, log_id: bytes, *, ended: bool) -> chain.Row | None:
+        """One row."""
+        found = _ended_rows(self.path, log_id) if ended else _rows(self.path)
+        return next((row for row in found if row.seq == 1), None)
+
+    def walk_ended(self, log_id: bytes, size: int, marks: list[int]) -> Walked:
+        """Row by row."""
+        return _walk(log_id, islice(_ended_rows(self.path, log_id), size), marks)
 
 
 def _walk(log_id: bytes, found: Iterable[chain.Row], marks: list[int]) -> Walked:
@@ -54,6 +71,12 @@ def _walk(log_id: bytes, found: Iterable[chain.Row], marks: list[int]) -> Walked
 def _rows(path: Path) -> Iterator[chain.Row]:
     for seq, prev_hash, row_hash, payload in _tuples(path, b"audit"):
         yield chain.Row(int(seq), prev_hash, payload, row_hash)
+
+
+def _ended_rows(path: Path, log_id: bytes) -> Iterator[chain.Row]:
+    for found, seq, prev_hash, row_hash, payload in _tuples(path, b"audit_archive"):
+        if found == log_id:
+            yield chain.Row(int(seq), prev_hash, payload, row_hash)
 
 
 def _tuples(path: Path, table: bytes) -> Iterator[list[bytes]]:

@@ -13,17 +13,15 @@ from pydantic import BaseModel, ConfigDict
 
 from opsctl.core import chain
 from opsctl.core.canonical import parse_versioned
-from opsctl.core.checkpoint import origin_of, parse_note
+from opsctl.core.checkpoint import parse_note
 from opsctl.core.errors import IntegrityError, OpsError, SettingsError
 from opsctl.core.mariadb.connect import Connection, rows
 from opsctl.core.merkle import Sibling, Tree, root_from_path, siblings
 from opsctl.core.signing import Namespace, Verifier
 from opsctl.core.store import get
 from vault import audit
-from vault.verify import checkpoints
-from vault.verify.checkpoints import LOG, SIGNATURE, Note
+from vault.verify.checkpoints import SIGNATURE, Custody, Note
 from vault.verify.rows import prepare
-from vault.verify.run import Custody
 from vault.verify.walk import Connect
 
 HASHES = 1 << 17
@@ -115,8 +113,7 @@ def check(proof: Proof, verifier: Verifier) -> Proven:
 
 
 def _covering(custody: Custody, log_id: bytes, seq: int) -> Note:
-    origin = origin_of(log_id, custody.stack, LOG)
-    notes = [note for note in checkpoints.notes(custody.stores, custody.stack, origin) if note.checkpoint.size >= seq]
+    notes = [note for note in custody.notes(log_id) if note.checkpoint.size >= seq]
     if not notes:
         raise SettingsError(f"no checkpoint covers row {seq} yet", hint="opsctl vault checkpoint")
     return notes[-1]

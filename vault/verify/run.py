@@ -12,26 +12,15 @@ from opsctl.core.machine import TrustSection
 from opsctl.core.mariadb.connect import Connection
 from opsctl.core.merkle import Tree
 from opsctl.core.progress import Progress, Silent
-from opsctl.core.signing import Verifier
-from opsctl.core.store import Store
 from opsctl.core.verdict import LogState, Verdict
 from vault import audit
 from vault.accounts import Role
 from vault.context import Vault
 from vault.verify import checkpoints
-from vault.verify.checkpoints import LOG, Note, Published
-from vault.verify.renew import Renewed, renewal
+from vault.verify.checkpoints import LOG, Custody, Note, Published
+from vault.verify.lineage import OnServer, Renewed, trace
 from vault.verify.rows import bounds
 from vault.verify.walk import Connect, Log, Walked, walk
-
-
-@dataclass(frozen=True)
-class Custody:
-    """Where checkpoints of a stack's logs lie, and whose signatures count."""
-
-    stack: str
-    stores: Sequence[Store]
-    verifier: Verifier
 
 
 @dataclass(frozen=True)
@@ -72,14 +61,14 @@ def verify(connect: Connect, custody: Custody, scope: Scope, progress: Progress)
     with connect() as connection:
         log_id = _log_id(connection)
         origin = origin_of(log_id, custody.stack, LOG)
-        notes = checkpoints.notes(custody.stores, custody.stack, origin)
+        notes = custody.notes(log_id)
         try:
             low, last = bounds(connection)
         except IntegrityError as error:
             return _broken(origin, Break(1, error.message))
         if low < 1:
             return _broken(origin, Break(low, f"there is a row {low}; the first one is 1"))
-        renewed = renewal(connection, log_id)
+        lineage = trace(OnServer(connection, connect), custody, log_id, deep=scope.full)
         start = Walked() if scope.full else _start(custody, notes, scope.since, last)
         begun = start.tree.size
         start.broken = _joint(connection, log_id, start)
@@ -88,10 +77,9 @@ def verify(connect: Connect, custody: Custody, scope: Scope, progress: Progress)
         progress.step("walking the audit log")
         start = walk(Log(log_id, connect), last, marks, start=start, parallel=scope.parallel, progress=progress)
     state = judge(custody, notes, start, begun, may_be_older=scope.may_be_older)
-    if renewed is not None and state.broken is None:
-        verdict = Verdict.BROKEN if renewed.broken else Verdict.RESTORED
-        state = replace(state, verdict=verdict, broken=renewed.broken)
-    return Verified(state, origin, begun, notes[-1].checkpoint if notes else None, renewed, start)
+    # Of a backup made before a renewal, what was renewed later is still to come.
+    state = lineage.judge(state, may_be_older=scope.may_be_older)
+    return Verified(state, origin, begun, notes[-1].checkpoint if notes else None, lineage.renewed, start)
 
 
 def checkpoint(
@@ -110,7 +98,8 @@ def checkpoint(
 def _log_id(connection: Connection) -> bytes:
     log_id = audit.log_id(connection)
     if log_id is None:
-        raise OpsError("the vault has no audit log", hint="opsctl vault init", exit_code=ExitCode.PARTIAL)
+        hint = "opsctl vault init; or, if a renewal was interrupted: opsctl vault renew"
+        raise OpsError("the vault has no audit log", hint=hint, exit_code=ExitCode.PARTIAL)
     return log_id
 
 

@@ -24,10 +24,14 @@ Connect = Callable[[], contextlib.AbstractContextManager[Connection]]
 
 @dataclass(frozen=True)
 class Log:
-    """A log in a database: its id (16 bytes), and how to connect to the database as somebody who may read it."""
+    """A log in a database: its id (16 bytes), and how to connect to the database as somebody who may read it.
+
+    `ended`: it is one that another has replaced, in the table of those.
+    """
 
     id: bytes
     connect: Connect
+    ended: bool = False
 
 
 @dataclass
@@ -130,7 +134,8 @@ class Worker:
 
     def _check(self, first: int, last: int, marks: tuple[int, ...], *, sort: bool) -> Checked:
         checker = BlockChecker(self._log.id, first, marks)
-        for data in read_range(self._connection, first, last, sort=sort):
+        archive = self._log.id if self._log.ended else None
+        for data in read_range(self._connection, first, last, archive=archive, sort=sort):
             checker.feed(data)
             if checker.broken is not None:
                 break

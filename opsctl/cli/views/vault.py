@@ -14,7 +14,7 @@ from vault.importing.run import Imported
 from vault.migrate import Migrated
 from vault.verify.archive import ArchiveState
 from vault.verify.checkpoints import Published
-from vault.verify.renew import Renewed
+from vault.verify.lineage import Renewed
 from vault.verify.run import Verified
 
 MOST_LINES = 20

@@ -17,8 +17,9 @@ from vault.accounts import Role
 from vault.context import Vault
 from vault.migrate import initialise
 from vault.settings import VaultSection
+from vault.verify.checkpoints import Custody
 from vault.verify.drill import AuditChainCheck
-from vault.verify.run import Custody, Scope, checkpoint, reader
+from vault.verify.run import Scope, checkpoint, reader
 
 ACCOUNTS = ("admin", "app", "importer", "reader", "eraser")
 
