@@ -39,9 +39,10 @@ class Metric(BaseModel):
     A value's time is the *beginning* of its period in UTC: of an hourly value the full hour, of a daily value 00:00 UTC
     of the date by which the day is called, also where the day begins at another instant (`zone`).
 
-    A `sum` adds up what happened in the period (money, calls, rows); a `gauge` was found at its end (bytes used,
-    rows waiting, 0 or 1). With `absent` = "zero", a period for which the source was read and had nothing counts as 0.
-    `settle_days` is how many days after the period's end values still grow, as billing data do.
+    A `sum` adds up what happened in the period (money, calls, rows); a `gauge` was found in it (bytes used, rows
+    waiting, 0 or 1; the last one counts) and is judged at once, not only when the period has ended. With `absent` =
+    "zero", a period for which the source was read and had nothing counts as 0. `settle_days` is how many days after the
+    period's end values still grow, as billing data do.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,6 +63,10 @@ class Metric(BaseModel):
             return beginning + self.cadence.step
         next_day = beginning.date() + timedelta(days=1)
         return datetime.combine(next_day, time(), ZoneInfo(self.zone)).astimezone(UTC)
+
+    def usable(self, beginning: datetime, at: datetime) -> bool:
+        """Whether a period can be judged at a time (UTC): a sum when it has ended, a gauge from its beginning."""
+        return (beginning if self.form == "gauge" else self.ends(beginning)) <= at
 
     def settled(self, beginning: datetime, at: datetime) -> bool:
         """Whether the value of a period is final at a time (UTC)."""

@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -70,10 +70,14 @@ def build(spec: RuleSpec, context: Context) -> Rule:
     return kind.build(spec, context)
 
 
-def parameters(spec: RuleSpec, model: type[Params]) -> Params:
+P = TypeVar("P", bound=Params)
+
+
+def parameters(spec: RuleSpec, model: type[P]) -> P:
     """Check a spec's parameters against its kind's. Raises SettingsError."""
     try:
-        return model(**spec.params)
+        params: dict[str, Any] = dict(spec.params)
+        return model(**params)
     except ValidationError as error:
         wrong = "; ".join(
             f"{'.'.join(str(part) for part in each['loc'])}: {each['msg'].lower()}" for each in error.errors()

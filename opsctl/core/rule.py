@@ -109,6 +109,11 @@ class Rule(Protocol):
         """Days of measurements without which it cannot judge."""
         ...
 
+    @property
+    def reach_days(self) -> int:
+        """Days of measurements that it looks back on at most."""
+        ...
+
     def evaluate(self, series: Mapping[SeriesId, Series], at: datetime) -> tuple[Verdict, ...]:
         """Judge what was known at a time (UTC); what was measured later is not looked at.
 

@@ -13,7 +13,7 @@ class RuleContract:
         assert rule.id
         assert rule.question.endswith("?")
         assert rule.needs
-        assert rule.min_history_days >= 0
+        assert 0 <= rule.min_history_days <= rule.reach_days
 
     def test_with_enough_history_it_judges(self, rule: Rule, history: Mapping[SeriesId, Series], now: datetime) -> None:
         verdicts = rule.evaluate(history, now)

@@ -45,6 +45,7 @@ class AboveRule:
     severity: Severity = Severity.WARNING
     needs: tuple[MetricId, ...] = (LOAD,)
     min_history_days: int = 0
+    reach_days: int = 2
 
     def evaluate(self, series: Mapping[SeriesId, Series], at: datetime) -> tuple[Verdict, ...]:
         found = series.get(SeriesId(LOAD), Series((), ()))
