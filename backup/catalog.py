@@ -56,11 +56,15 @@ class Catalog:
             raise IntegrityError(f"{key} describes another backup: {manifest.stack}/{manifest.id}")
         return Described(manifest, sha256_hex(data))
 
-    def asked_for(self, backup_id: str) -> Manifest:
-        """The manifest of a backup that a person names. Raises SettingsError when there is none of that id."""
+    def require(self, backup_id: str) -> str:
+        """The id of a backup that a person names. Raises SettingsError when there is none of that id."""
         if backup_id not in self.backup_ids():
             raise SettingsError(f"there is no backup {backup_id}", where=self.store.where, hint="opsctl backup list")
-        return self.manifest(backup_id)
+        return backup_id
+
+    def asked_for(self, backup_id: str) -> Manifest:
+        """The manifest of a backup that a person names. Raises SettingsError when there is none of that id."""
+        return self.manifest(self.require(backup_id))
 
     def newest(self, *, before: datetime | None = None) -> Manifest:
         """The newest backup that had finished by a time (UTC). Raises OpsError when there is none."""

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from functools import partial
 
 import opsctl
-from backup import layout
 from backup.manifest import Manifest, Phase
 from backup.segment import Head
 from opsctl.core.clock import utcnow
@@ -41,18 +40,16 @@ def run_drill(host: DrillHost, *, backup_id: str | None = None, extra_checks: Se
     """Drill a backup, the newest by default; sign, publish and record the result, and return it.
 
     The scratch directory is gone afterwards, also when interrupted; what a killed drill left, the next one removes.
-    Raises OpsError only when no check could begin: no backup, no list of trusted signers, an unreachable store, a
-    scratch directory that cannot be made.
+    Raises SettingsError for a `backup_id` that there is not, and OpsError only when no check could begin: no backup, no
+    list of trusted signers, an unreachable store, a scratch directory that cannot be made.
     """
     started = utcnow()
     catalog = host.catalog
-    backup_id = backup_id or _newest(host)
+    backup_id = _newest(host) if backup_id is None else catalog.require(backup_id)
     memory = HeadMemory(host.machine.state_dir, host.stack, host.repository)
     host.progress.step("verifying signatures")
     head = attempt(partial(_head, host, memory))
     point = attempt(partial(_recovery_point, host, started))
-    if catalog.store.stat(layout.manifest(host.stack, backup_id)) is None:
-        raise OpsError(f"there is no backup {backup_id}", where=host.store.where, hint="run: opsctl backup list")
     try:
         manifest = catalog.manifest(backup_id)
     except (IntegrityError, MissingError) as error:

@@ -10,7 +10,7 @@ from backup.documents import fetch, publish
 from backup.manifest import Phase
 from opsctl.core.canonical import parse_versioned
 from opsctl.core.clock import compact, in_order, new_id
-from opsctl.core.errors import ExitCode, IntegrityError, OpsError
+from opsctl.core.errors import ExitCode, IntegrityError, SettingsError
 from opsctl.core.record import Record
 from opsctl.core.result import Outcome, Result
 from opsctl.core.signing import Namespace, Signer
@@ -86,14 +86,18 @@ def publish_drill(catalog: Catalog, signer: Signer, report: DrillReport) -> None
 def list_drills(catalog: Catalog) -> list[DrillReport]:
     """All drills of the stack that a trusted machine signed, oldest first. Raises IntegrityError, which names it, for
     one whose signature or form does not hold."""
-    return [show_drill(catalog, drill_id) for drill_id in _ids(catalog)]
+    return [_read(catalog, drill_id) for drill_id in _ids(catalog)]
 
 
 def show_drill(catalog: Catalog, drill_id: str) -> DrillReport:
-    """Read one drill and verify its signature. Raises OpsError when there is none of this id, IntegrityError."""
+    """Read one drill and verify its signature. Raises SettingsError when there is none of this id, IntegrityError."""
+    if drill_id not in _ids(catalog):
+        raise SettingsError(f"there is no drill {drill_id}", where=catalog.store.where, hint="opsctl drill list")
+    return _read(catalog, drill_id)
+
+
+def _read(catalog: Catalog, drill_id: str) -> DrillReport:
     key = _key(catalog, drill_id)
-    if catalog.store.stat(key) is None:
-        raise OpsError(f"there is no drill {drill_id}", where=catalog.store.where, hint="run: opsctl drill list")
     report = parse_versioned(DrillReport, get(catalog.store, key), what=key, version=VERSION)
     fetch(catalog.store, catalog.verifier, Namespace.DRILL, key, at=report.finished)
     if (report.body.id, report.subject, report.kind) != (drill_id, catalog.stack, KIND):

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from backup.catalog import Catalog
 from backup.layers import layers as look_at_layers
 from backup.run import run_backup
 from backup.verify import verify_backup
@@ -12,6 +13,7 @@ from opsctl.cli.session import Session, command, new_group
 from opsctl.cli.views import backup as view
 from opsctl.cli.views import status as status_view
 from opsctl.cli.views import verification
+from opsctl.core.errors import SettingsError
 from opsctl.overview import wire
 from opsctl.overview.status import exit_code
 
@@ -72,11 +74,22 @@ def verify(
     """
     settings = session.settings
     catalog = wire.catalog(settings, repository)
-    ids = catalog.backup_ids() if every else [backup_id or catalog.newest().id]
     ledger = wire.ledger(settings)
-    records = [verify_backup(catalog, each, ledger=ledger, progress=session.progress) for each in ids]
+    records = [
+        verify_backup(catalog, each, ledger=ledger, progress=session.progress)
+        for each in _wanted(catalog, backup_id, every=every)
+    ]
     document = verification.verified(records)
     return Answer(document, lambda paint: verification.text(document, paint), verification.exit_code(records))
+
+
+def _wanted(catalog: Catalog, backup_id: str | None, *, every: bool) -> list[str]:
+    """The ids of the backups to verify. Raises SettingsError for words that name none."""
+    if not every:
+        return [catalog.newest().id if backup_id is None else catalog.require(backup_id)]
+    if backup_id is not None:
+        raise SettingsError(f"--all is more than {backup_id}", hint="opsctl backup verify --all")
+    return catalog.backup_ids()
 
 
 @command(app, "layers")

@@ -9,6 +9,7 @@ import pyrage
 import pytest
 
 from opsctl.core.errors import ExitCode
+from opsctl.overview import wire
 from tests.integration.bad_input.refusals import is_refusal, refuses
 from tests.integration.kills.machine import Ended, Machine
 
@@ -162,9 +163,28 @@ def test_a_recipient_that_age_refuses_is_named_and_not_the_program_before_it(mac
     refuses(machine, "backup run", ExitCode.FAILED, "age exited", "malformed recipient", "opsctl doctor")
 
 
-@pytest.mark.parametrize("words", ["backup show nothing", "restore --backup nothing --to /tmp/not-made"])
-def test_a_backup_that_there_is_not_is_a_matter_of_words(machine: Machine, words: str) -> None:
-    refuses(machine, words, ExitCode.USAGE, "there is no backup nothing", "opsctl backup list")
+@pytest.mark.parametrize("name", ["nothing", "20200101T000000Z-full-00000000", "../../etc", "Größe"])
+@pytest.mark.parametrize(
+    "words", ["backup show", "backup verify", "drill run --backup", "restore --to /tmp/not-made --backup"]
+)
+def test_a_backup_that_there_is_not_is_a_matter_of_words(machine: Machine, words: str, name: str) -> None:
+    before = list(wire.ledger(machine.settings).query())
+    refuses(machine, f"{words} {name}", ExitCode.USAGE, f"there is no backup {name}", "opsctl backup list")
+    assert list(wire.ledger(machine.settings).query()) == before
+
+
+@pytest.mark.parametrize("name", ["nothing", "20200101T000000Z-00000000", "../../etc", "Größe"])
+def test_a_drill_that_there_is_not_is_a_matter_of_words(machine: Machine, name: str) -> None:
+    refuses(machine, f"drill show {name}", ExitCode.USAGE, f"there is no drill {name}", "opsctl drill list")
+
+
+@pytest.mark.parametrize("seq", ["0", "4711"])
+def test_a_record_that_there_is_not_is_a_matter_of_words(machine: Machine, seq: str) -> None:
+    refuses(machine, f"ledger show {seq}", ExitCode.USAGE, f"the ledger has no record {seq}", "opsctl ledger list")
+
+
+def test_one_backup_and_all_of_them_cannot_be_meant_at_once(machine: Machine) -> None:
+    refuses(machine, "backup verify --all nothing", ExitCode.USAGE, "--all is more than nothing")
 
 
 def test_an_identity_in_place_of_a_recipient_is_one_mistake_and_not_repeated(machine: Machine) -> None:
