@@ -57,6 +57,7 @@ class _Run:
     def run(self) -> Manifest:
         """Do it all; on the way out, whatever happened, clean up and write the record."""
         try:
+            self.host.signer.check()
             self._remove_leftovers()
             with needing_room(self.host.machine.state_dir):
                 manifest = self._take()

@@ -41,12 +41,14 @@ def run_drill(host: DrillHost, *, backup_id: str | None = None, extra_checks: Se
 
     The scratch directory is gone afterwards, also when interrupted; what a killed drill left, the next one removes.
     Raises SettingsError for a `backup_id` that there is not, and OpsError only when no check could begin: no backup, no
-    list of trusted signers, an unreachable store, a scratch directory that cannot be made.
+    list of trusted signers, no key to sign the result with, an unreachable store, a scratch directory that cannot be
+    made.
     """
     started = utcnow()
     catalog = host.catalog
     backup_id = _newest(host) if backup_id is None else catalog.require(backup_id)
     memory = HeadMemory(host.machine.state_dir, host.stack, host.repository)
+    host.signer.check()
     host.progress.step("verifying signatures")
     head = attempt(partial(_head, host, memory))
     point = attempt(partial(_recovery_point, host, started))

@@ -86,6 +86,7 @@ class _Run:
         In this order because a flush lets the server purge old logs, which after days without a shipment would be the
         very ones that are needed.
         """
+        self._host.signer.check()
         self._remove_leftovers()
         shipper = self._shipper = Shipper(self._host, self._memory, self._remaining)
         with session(self._host.database, timeout_s=self._remaining()) as server:

@@ -11,9 +11,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from opsctl.core.errors import AuthError, IntegrityError
-from opsctl.core.process import command, run
+from opsctl.core.process import Command, command, run
 
 TIMEOUT_S = 30.0
+# A key with a passphrase is refused at once; without this, ssh-keygen would wait for somebody to type it.
+_ASK_NOBODY = {"SSH_ASKPASS_REQUIRE": "force", "SSH_ASKPASS": "/bin/false"}
+_TRIAL = "opsctl-trial"
 _GOOD = re.compile(r'Good "[^"]+" signature for (\S+) with')
 
 
@@ -37,18 +40,29 @@ class Signer:
     def __init__(self, key_file: Path) -> None:
         self.key_file = key_file
 
+    def check(self) -> None:
+        """Sign a few bytes, for nothing, so that hours of work do not end at a key that cannot be used.
+
+        Raises AuthError like `sign`.
+        """
+        self._sign(b"trial", _TRIAL)
+
     def sign(self, data: bytes, namespace: Namespace) -> bytes:
         """Return the armored signature of `data`. Raises AuthError when the key is not there, or is none."""
+        return self._sign(data, namespace.value)
+
+    def _sign(self, data: bytes, namespace: str) -> bytes:
         if not self.key_file.is_file():
             raise AuthError("there is no signing key", where=str(self.key_file), hint="run: opsctl init")
-        cmd = command("ssh-keygen", "-q", "-Y", "sign", "-n", namespace.value, "-f", self.key_file)
+        words = ("ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", str(self.key_file))
+        cmd = Command(words, env=_ASK_NOBODY)
         done = run(cmd, timeout_s=TIMEOUT_S, stdin=data, check=False)
         if not done.ok:
             raise AuthError(
                 f"the signing key cannot be used: {done.stderr.strip()}",
                 where=str(self.key_file),
-                hint="put the right one there; or, for a new one that others have to trust first: move it away, then "
-                "run: opsctl init",
+                hint="put the right one there, without a passphrase; or, for a new one that others have to trust first, "
+                "move it away, then run: opsctl init",
             )
         return done.stdout
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,29 @@ def test_a_scratch_directory_that_is_not_there_is_named(machine: Machine) -> Non
 def test_a_recipient_that_age_refuses_is_named_and_not_the_program_before_it(machine: Machine) -> None:
     machine.change(backup={"recipients": [f"age1{'x' * 58}"]})
     refuses(machine, "backup run", ExitCode.FAILED, "age exited", "malformed recipient", "opsctl doctor")
+
+
+def locked(key: Path) -> None:
+    """Give it a passphrase, which nobody is there to type."""
+    subprocess.run(["ssh-keygen", "-q", "-p", "-P", "", "-N", "passphrase", "-f", key], check=True)
+
+
+def mangled(key: Path) -> None:
+    """Leave a key's first line and last, and nothing right between them."""
+    lines = key.read_text().splitlines()
+    key.write_text("\n".join([lines[0], lines[2][::-1], lines[-1], ""]))
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, mangled, locked], ids=["gone", "mangled", "locked"])
+@pytest.mark.parametrize("words", ["backup run", "binlog ship", "drill run"])
+def test_a_signing_key_that_cannot_sign_is_told_before_the_work_begins(
+    machine: Machine, harm: Callable[[Path], None], words: str
+) -> None:
+    harm(machine.settings.trust.signing_key)
+    machine.change(
+        database={"socket": machine.directory / "nobody.sock"}, drill={"scratch_dir": machine.directory / "gone"}
+    )
+    refuses(machine, words, ExitCode.AUTH, "signing key", str(machine.settings.trust.signing_key), "opsctl init")
 
 
 @pytest.mark.parametrize("name", ["nothing", "20200101T000000Z-full-00000000", "../../etc", "Größe"])
