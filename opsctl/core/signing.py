@@ -61,8 +61,8 @@ class Signer:
             raise AuthError(
                 f"the signing key cannot be used: {done.stderr.strip()}",
                 where=str(self.key_file),
-                hint="put the right one there, without a passphrase; or, for a new one that others have to trust first, "
-                "move it away, then run: opsctl init",
+                hint="put the right one there, without a passphrase; or, for a new one that others have to trust,"
+                " move it away, then run: opsctl init",
             )
         return done.stdout
 
