@@ -6,6 +6,7 @@ from typing import TypeVar
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from anomaly_rules.settings import AnomaliesSection, SourceSection
 from backup.settings import BackupSection, BinlogSection, DirectoryRepository, ObjectivesSection, Repository
 from opsctl.core.errors import SettingsError
 from opsctl.core.machine import MachineSection, TrustSection
@@ -44,6 +45,11 @@ class Settings(FileSettings):
     binlog: BinlogSection = BinlogSection()
     drill: DrillSection | None = None
     vault: VaultSection | None = None
+    anomalies: AnomaliesSection = AnomaliesSection()
+    sources: tuple[SourceSection, ...] = Field(
+        (),
+        description="What else is measured for the rules: the customer's own tables, queues and bills, a table each.",
+    )
 
     def require_database(self) -> DatabaseSection:
         """The database's section. Raises SettingsError when there is none."""
