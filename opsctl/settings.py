@@ -10,6 +10,7 @@ from anomaly_rules.settings import AnomaliesSection, SourceSection
 from backup.settings import BackupSection, BinlogSection, DirectoryRepository, ObjectivesSection, Repository
 from opsctl.core.errors import SettingsError
 from opsctl.core.machine import MachineSection, TrustSection
+from opsctl.core.notify.settings import ChannelSection, NotifySection
 from opsctl.core.section import Section
 from opsctl.core.settings import ENV_DELIMITER, ENV_PREFIX, FileSettings, Loaded, find, load
 from opsctl.core.settings_example import example, render
@@ -50,6 +51,8 @@ class Settings(FileSettings):
         (),
         description="What else is measured for the rules: the customer's own tables, queues and bills, a table each.",
     )
+    notify: NotifySection = NotifySection()
+    channels: tuple[ChannelSection, ...] = Field((), description="Ways to reach people, one table each.")
 
     def require_database(self) -> DatabaseSection:
         """The database's section. Raises SettingsError when there is none."""

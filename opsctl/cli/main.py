@@ -35,6 +35,7 @@ class Root(LazyGroup):
         "restore": "Bring a backup, and the binary logs since, back into a directory.",
         "binlog": "Ship binary logs, list what was shipped, find gaps.",
         "drill": "Prove that backups restore.",
+        "notify": "Say who hears of trouble, and try it.",
         "vault": "Archive chats, with an audit log that anyone can verify.",
         "config": "Show, check or generate the settings.",
         "ledger": "Read and verify the list of what runs have proved.",

@@ -8,6 +8,7 @@ from backup.context import Host
 from backup.stores import open_store
 from backup.survey import Drilled, Place, Survey, survey
 from opsctl.core.ledger import SqliteLedger
+from opsctl.core.notify.notifier import Notifier
 from opsctl.core.progress import Progress
 from opsctl.core.result import Outcome
 from opsctl.core.settings import Loaded
@@ -104,3 +105,8 @@ def _drills(found: Catalog) -> Iterator[Drilled]:
 def pin(settings: Settings, repository: str | None = None) -> None:
     """State in the repository what the ledger says now, after a run has written its record."""
     publish_checkpoint(store(settings, repository), settings.stack.name, ledger(settings), settings.trust)
+
+
+def notifier(settings: Settings) -> Notifier:
+    """Who hears what."""
+    return Notifier(settings.stack.name, settings.machine, settings.notify, settings.channels, ledger(settings))

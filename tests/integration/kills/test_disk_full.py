@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from opsctl.core.errors import ExitCode
-from tests.integration.kills.disk import BLOCK, MIB, Disk, small_disk
 from tests.integration.kills.invariants import leftovers, published
 from tests.integration.kills.killing import restored_in_part, words_of
 from tests.integration.kills.machine import Ended, Machine
+from tests.support.disk import BLOCK, MIB, Disk, small_disk
 
 _FULL = ("No space left on device", "disk is full", "no room", "Errcode: 28", "OS errno 28")
 
