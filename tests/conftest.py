@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-_INTEGRATION = Path(__file__).parent / "integration"
+_REAL = tuple(Path(__file__).parent / name for name in ("integration", "hosts"))
 
 # A test's verdict never depends on how busy the machine is; pytest-timeout ends what hangs.
 settings.register_profile("opsctl", settings.get_profile("default"), deadline=None)
@@ -13,7 +13,7 @@ settings.load_profile("opsctl")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies in tests/integration as `engine`, so that `-m "not engine"` needs no real server."""
+    """Mark what lies in tests/integration and tests/hosts as `engine`: `-m "not engine"` needs no real server."""
     for item in items:
-        if item.path.is_relative_to(_INTEGRATION):
+        if any(item.path.is_relative_to(place) for place in _REAL):
             item.add_marker("engine")

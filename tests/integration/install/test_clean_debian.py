@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from opsctl import __version__
-from tests.integration.install.conftest import DEMO, LINKS, PROJECT, UNINSTALL, UPGRADE, run_documented
+from tests.integration.install.conftest import run_documented
 from tests.integration.install.debian import Machine
+from tests.support.debian import Base
+from tests.support.packaging import DEMO, LINKS, PROJECT, UNINSTALL, UPGRADE
 
 # The first time, both systems are made: minutes, of which most is unpacking packages.
 pytestmark = pytest.mark.timeout(1500)
@@ -66,26 +68,26 @@ def test_it_is_replaced_by_another_version_and_removed(installed: Machine) -> No
     assert installed.run("opsctl", "--version").returncode == 127
 
 
-def test_what_a_machine_writes_is_neither_in_its_base_nor_seen_here(installed: Machine, bases: dict[str, Path]) -> None:
+def test_what_a_machine_writes_is_neither_in_its_base_nor_seen_here(installed: Machine, bases: dict[str, Base]) -> None:
     assert installed.run("touch", "/etc/was-here").returncode == 0
     assert installed.run("test", "-e", "/etc/was-here").returncode == 0
-    assert not [tree for tree in bases.values() if (tree / "etc/was-here").exists()]
+    assert not [base for base in bases.values() if (base.layers[0] / "etc/was-here").exists()]
     assert "upperdir=upper" not in Path("/proc/self/mounts").read_text()
 
 
 HOLDER = """
 import sys
 from pathlib import Path
-from tests.integration.install.conftest import DEMO, LINKS, PROJECT, UNINSTALL, UPGRADE, run_documented
 from tests.integration.install.debian import machine
-with machine(Path(sys.argv[1]), Path(sys.argv[2]), {}) as held:
+from tests.support.debian import Base
+with machine(Base((Path(sys.argv[1]),)), Path(sys.argv[2]), {}) as held:
     print(held.pid, flush=True)
     sys.stdin.read()
 """
 
 
-def test_a_machine_ends_with_the_program_that_holds_it_even_by_kill(bases: dict[str, Path], tmp_path: Path) -> None:
-    words = [sys.executable, "-c", HOLDER, str(bases["bookworm"]), str(tmp_path)]
+def test_a_machine_ends_with_the_program_that_holds_it_even_by_kill(bases: dict[str, Base], tmp_path: Path) -> None:
+    words = [sys.executable, "-c", HOLDER, str(bases["bookworm"].layers[0]), str(tmp_path)]
     with subprocess.Popen(words, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         first = os.pidfd_open(int(holder.stdout.readline()))

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.install.conftest import PROJECT, Built
+from tests.integration.install.conftest import Built
+from tests.support.packaging import PROJECT
 
 
 @pytest.fixture

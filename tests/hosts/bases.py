@@ -1,0 +1,56 @@
+"""What the hosts of these tests are made of: Debian 12, its stack, and opsctl's dependencies, each a layer on the last.
+
+The first time takes two minutes; then all is in the cache that tests/integration/install fills as well.
+"""
+
+import hashlib
+from pathlib import Path
+
+from tests.support.debian import Base, Recipe, base
+from tests.support.packaging import documented_packages, download_dependencies, locked_dependencies
+
+RELEASE = "bookworm"
+PYTHON = "3.11"
+MACHINE_PACKAGES = (
+    "ca-certificates", "cron", "curl", "dbus", "iproute2", "libpam-systemd", "nftables", "openssh-server", "procps",
+    "rsync", "sudo", "systemd", "systemd-container", "systemd-sysv",
+)  # fmt: skip
+STACK_PACKAGES = ("nginx", "php-fpm")
+# What copies must not share, and what would stir while a test looks. MariaDB's socket unit, which nobody wants, listens
+# everywhere and was enabled because no systemd was there yet when it was installed.
+_MAKE_BOOTABLE = """
+rm -f /etc/ssh/ssh_host_* /var/lib/systemd/random-seed /var/lib/dbus/machine-id
+: >/etc/machine-id
+cd /etc/systemd/system
+for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer \\
+    phpsessionclean.timer e2scrub_reap.service console-getty.service
+do ln -sf /dev/null $unit; done
+rm sockets.target.wants/mariadb.socket
+"""
+_INSTALL_DEPENDENCIES = """
+python3 -m venv /opt/opsctl
+/opt/opsctl/bin/pip --quiet --disable-pip-version-check install --no-index --find-links /opsctl-wheels --no-deps \\
+    --require-hashes --requirement /opsctl-wheels/needed.lock
+rm -r /opsctl-wheels
+"""
+
+
+def stack_base() -> Base:
+    """A host with everything but opsctl."""
+    ground = base(Recipe(RELEASE, documented_packages()))
+    packages = (*MACHINE_PACKAGES, "python3-venv", *STACK_PACKAGES)
+    return base(Recipe(RELEASE, packages, on=ground, script=_MAKE_BOOTABLE))
+
+
+def opsctl_base() -> Base:
+    """A host with everything that opsctl's wheel needs."""
+    version = hashlib.sha256(locked_dependencies(PYTHON).encode()).hexdigest()
+    return base(
+        Recipe(RELEASE, on=stack_base(), script=_INSTALL_DEPENDENCIES, fill=_fetch_dependencies, version=version)
+    )
+
+
+def _fetch_dependencies(extra: Path) -> None:
+    wheels = extra / "opsctl-wheels"
+    wheels.mkdir()
+    download_dependencies(wheels, [PYTHON])
