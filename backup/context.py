@@ -15,9 +15,10 @@ from opsctl.stack.settings import DatabaseSection, NginxSection, SiteSection, St
 
 @dataclass(frozen=True)
 class Host:
-    """The host's settings, its local store, its keys, its ledger.
+    """The host's settings, its own repository, its keys, its ledger.
 
-    `settings_files` are the files the settings came from; they go into the state archive.
+    `repository` is the directory that `store` keeps its objects in. `settings_files` are the files the settings came
+    from; they go into the state archive.
     """
 
     stack: StackSection
@@ -29,6 +30,7 @@ class Host:
     objectives: ObjectivesSection
     machine: MachineSection
     trust: TrustSection
+    repository: Path
     store: Store
     ledger: Ledger
     progress: Progress

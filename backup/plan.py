@@ -9,7 +9,6 @@ from backup.keys import OPTION_SECRET, PRIVATE_KEY, Secrets, find_secrets
 from backup.manifest import KnownValueFact, Site, WebServer
 from backup.tree import TreeOptions, real_roots
 from opsctl.core.errors import SettingsError
-from opsctl.core.store.directory import DirectoryStore
 from opsctl.stack.nginx import NginxConfig, read_nginx
 from opsctl.stack.rooted import as_on_host, below, resolve
 from opsctl.stack.settings import SiteSection
@@ -96,9 +95,7 @@ def _own_secrets(host: Host) -> list[Path]:
 
 def _keep_repository_out(host: Host, sets: Iterable[PlannedSet]) -> None:
     """Raise SettingsError when the repository lies in what is archived: each backup would hold all earlier ones."""
-    if not isinstance(host.store, DirectoryStore):
-        return
-    repository = host.store.directory.resolve()
+    repository = host.repository.resolve()
     for planned in sets:
         for tree in real_roots(host.stack.root, planned.paths):
             if repository.is_relative_to(below(host.stack.root, tree).resolve()):

@@ -27,7 +27,6 @@ from opsctl.core.record import Record
 from opsctl.core.result import Outcome
 from opsctl.core.room import needing_room
 from opsctl.core.signing import Namespace
-from opsctl.core.store.directory import DirectoryStore
 
 LSN = "lsn"
 OTHERS_PARTIALS = timedelta(days=1)
@@ -76,28 +75,25 @@ class _Run:
     def _remove_leftovers(self) -> None:
         """Remove what killed runs left of backups that do not exist: only the holder of the lock makes any here."""
         host, exist = self.host, set(self.host.catalog.backup_ids())
-        if isinstance(host.store, DirectoryStore):
-            prefix = layout.backups(host.stack.name)
-            host.store.remove_partials(prefix, older_than=self.started)
-            host.store.remove_partials(host.stack.name, older_than=self.started - OTHERS_PARTIALS)
-            keys = [item.key for item in host.store.list(prefix)]
-            orphans = {key for key in keys if key[len(prefix) :].partition("/")[0] not in exist}
-            # A manifest that does not hold may need any of them, and is for `backup verify` to report.
-            with contextlib.suppress(IntegrityError):
-                for key in orphans - (_needed(host, exist) if orphans else set()):
-                    host.store.delete(key)
-            self._remove_empty_folders()
+        prefix = layout.backups(host.stack.name)
+        host.store.remove_partials(prefix, older_than=self.started)
+        host.store.remove_partials(host.stack.name, older_than=self.started - OTHERS_PARTIALS)
+        keys = [item.key for item in host.store.list(prefix)]
+        orphans = {key for key in keys if key[len(prefix) :].partition("/")[0] not in exist}
+        # A manifest that does not hold may need any of them, and is for `backup verify` to report.
+        with contextlib.suppress(IntegrityError):
+            for key in orphans - (_needed(host, exist) if orphans else set()):
+                host.store.delete(key)
+        self._remove_empty_folders()
         state = host.machine.state_dir
         lsns = [path for path in (state / LSN).glob("*") if path.name not in exist]
         for left in (*lsns, *state.glob(f"{SNAPSHOT}*")):
             shutil.rmtree(left)
 
     def _remove_empty_folders(self) -> None:
-        store = self.host.store
-        if isinstance(store, DirectoryStore):
-            for folder in (store.directory / layout.backups(self.host.stack.name)).glob("*"):
-                with contextlib.suppress(OSError):  # that of a backup that exists is not empty
-                    folder.rmdir()
+        for folder in (self.host.repository / layout.backups(self.host.stack.name)).glob("*"):
+            with contextlib.suppress(OSError):  # that of a backup that exists is not empty
+                folder.rmdir()
 
     def _take(self) -> Manifest:
         """Seal everything, the files after the database, so that each attachment it knows has its file."""

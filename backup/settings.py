@@ -137,6 +137,17 @@ class BinlogSection(Section):
     fresh_min: float = Field(20, description="Minutes for which a shipment counts as fresh.", gt=0)
 
 
+class CopySection(Section):
+    """How the other repositories receive copies of the first."""
+
+    after_backup: bool = Field(True, description="Whether a backup is copied as soon as it is taken.")
+    after_shipment: bool = Field(True, description="Whether binary logs are copied as soon as they are shipped.")
+    bytes_per_s: int | None = Field(
+        None, description="Bytes that may go out each second; leave out for no limit.", ge=1024, examples=[4_000_000]
+    )
+    fresh_min: float = Field(30, description="Minutes for which a copy counts as fresh.", gt=0)
+
+
 class ObjectivesSection(Section):
     """What was promised to the customer; every measurement is held against it."""
 

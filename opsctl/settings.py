@@ -3,11 +3,18 @@
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from anomaly_rules.settings import AnomaliesSection, SourceSection
-from backup.settings import BackupSection, BinlogSection, DirectoryRepository, ObjectivesSection, Repository
+from backup.settings import (
+    BackupSection,
+    BinlogSection,
+    CopySection,
+    DirectoryRepository,
+    ObjectivesSection,
+    Repository,
+)
 from opsctl.core.errors import SettingsError
 from opsctl.core.machine import MachineSection, TrustSection
 from opsctl.core.notify.settings import ChannelSection, NotifySection
@@ -44,6 +51,7 @@ class Settings(FileSettings):
     nginx: NginxSection = NginxSection()
     backup: BackupSection | None = None
     binlog: BinlogSection = BinlogSection()
+    copies: CopySection = CopySection()
     drill: DrillSection | None = None
     vault: VaultSection | None = None
     anomalies: AnomaliesSection = AnomaliesSection()
@@ -53,6 +61,18 @@ class Settings(FileSettings):
     )
     notify: NotifySection = NotifySection()
     channels: tuple[ChannelSection, ...] = Field((), description="Ways to reach people, one table each.")
+
+    @field_validator("repositories")
+    @classmethod
+    def _first_is_at_hand(cls, repositories: tuple[Repository, ...], info: ValidationInfo) -> tuple[Repository, ...]:
+        """A host writes to its own disk first: no network may ever hold the database's locks."""
+        machine, names = info.data.get("machine"), [repository.name for repository in repositories]
+        if len(set(names)) != len(names):
+            raise ValueError("two repositories have one name")
+        makes = isinstance(machine, MachineSection) and machine.place in {"host", "all"}
+        if makes and repositories and not isinstance(repositories[0], DirectoryRepository):
+            raise ValueError("on a host the first one has to be a directory; the others receive copies of it")
+        return repositories
 
     def require_database(self) -> DatabaseSection:
         """The database's section. Raises SettingsError when there is none."""
@@ -69,6 +89,17 @@ class Settings(FileSettings):
     def require_vault(self) -> VaultSection:
         """The section of the vault. Raises SettingsError when there is none."""
         return _require(self.vault, "vault", "the host whose database has the vault")
+
+    @property
+    def local_repository(self) -> DirectoryRepository:
+        """The host's own repository, the first. Raises SettingsError when there is none."""
+        first = self.require_repository()
+        if not isinstance(first, DirectoryRepository):
+            raise SettingsError(
+                f"the repository '{first.name}' is no directory of this machine",
+                hint="backups are made on a host (machine.place), whose first repository is a directory",
+            )
+        return first
 
     def require_repository(self, name: str | None = None) -> Repository:
         """The repository of that name, by default the first. Raises SettingsError when there is none."""

@@ -19,7 +19,6 @@ from opsctl.core.locks import lock
 from opsctl.core.record import Record
 from opsctl.core.result import Outcome
 from opsctl.core.room import needing_room
-from opsctl.core.store.directory import DirectoryStore
 
 _COULD_NOT_RUN = {ExitCode.USAGE, ExitCode.AUTH, ExitCode.UNREACHABLE}
 _LEFTOVER_AGE = timedelta(hours=1)
@@ -169,7 +168,5 @@ class _Run:
 
     def _remove_leftovers(self) -> None:
         """Remove what killed runs left half-written in the local repository. Others remove their own."""
-        store = self._host.store
-        if isinstance(store, DirectoryStore):
-            prefix = layout.segments(self._host.stack.name)
-            store.remove_partials(prefix, older_than=utcnow() - _LEFTOVER_AGE)
+        prefix = layout.segments(self._host.stack.name)
+        self._host.store.remove_partials(prefix, older_than=utcnow() - _LEFTOVER_AGE)

@@ -5,19 +5,21 @@ from typing import Annotated
 import typer
 
 from backup.catalog import Catalog
+from backup.copies.run import copy_to, look_at
 from backup.layers import layers as look_at_layers
 from backup.run import run_backup
 from backup.verify import verify_backup
 from opsctl.cli.output import Answer
 from opsctl.cli.session import Session, command, new_group
 from opsctl.cli.views import backup as view
+from opsctl.cli.views import copies as copies_view
 from opsctl.cli.views import status as status_view
 from opsctl.cli.views import verification
 from opsctl.core.errors import SettingsError
-from opsctl.overview import wire
+from opsctl.overview import copying, wire
 from opsctl.overview.status import exit_code
 
-app = new_group("Make backups, list them, verify them.")
+app = new_group("Make backups, copy them, list them, verify them.")
 
 RepositoryOption = Annotated[
     str | None, typer.Option("--repository", metavar="NAME", help="Another repository than the first.")
@@ -27,12 +29,34 @@ RepositoryOption = Annotated[
 @command(app, "run")
 def run(session: Session) -> Answer:
     """Take a full backup, read it back, sign it, and publish it."""
-    manifest = run_backup(
-        wire.host(session.loaded, session.progress), kind="full", lock_wait_s=session.options.lock_wait_s
-    )
+    host = wire.host(session.loaded, session.progress)
+    manifest = run_backup(host, kind="full", lock_wait_s=session.options.lock_wait_s)
     wire.pin(session.settings)
-    document = view.BackupRun(manifest=manifest)
-    return Answer(document, lambda paint: view.run_text(document, paint), report=True)
+    copies = copying.copy_after_backup(session.settings, host)
+    document = view.BackupRun(manifest=manifest, copies=copies_view.copied(copies))
+    return Answer(document, lambda paint: view.run_text(document, paint), copying.exit_code(copies), report=True)
+
+
+@command(app, "copy")
+def copy(
+    session: Session,
+    to: Annotated[str | None, typer.Option("--to", metavar="NAME", help="Only to this repository.")] = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
+) -> Answer:
+    """Copy what is missing in the other repositories, reading each object back.
+
+    What was interrupted is gone on with. Nothing that is there is ever written over or deleted.
+    """
+    chosen, host = copying.destinations(session.settings, to), wire.host(session.loaded, session.progress)
+    if dry_run:
+        plan = copies_view.planned([(each.name, look_at(host, each)) for each in chosen])
+        return Answer(plan, lambda paint: copies_view.plan_text(plan, paint))
+    wait_s = session.options.lock_wait_s
+    records = tuple(copy_to(host, each, session.settings.copies, lock_wait_s=wait_s) for each in chosen)
+    document = copies_view.BackupCopy(copies=copies_view.copied(records))
+    code = copying.exit_code(records)
+    return Answer(document, lambda paint: copies_view.text(document.copies, paint), code, report=True)
 
 
 @command(app, "list")

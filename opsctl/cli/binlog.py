@@ -2,12 +2,13 @@
 
 from backup.binlog.gaps import find_gaps
 from backup.binlog.overview import segments_overview
+from backup.binlog.ship import LineageBrokenError
 from backup.binlog.ship import ship as ship_logs
 from opsctl.cli.output import Answer
 from opsctl.cli.session import Session, command, new_group
 from opsctl.cli.views import binlog as view
 from opsctl.core.errors import ExitCode
-from opsctl.overview import wire
+from opsctl.overview import copying, wire
 
 app = new_group("Ship binary logs, list what was shipped, find gaps.")
 
@@ -16,10 +17,15 @@ app = new_group("Ship binary logs, list what was shipped, find gaps.")
 def ship(session: Session) -> Answer:
     """Ship everything up to now, and prove it by a heartbeat."""
     host = wire.host(session.loaded, session.progress)
-    shipment = ship_logs(host, lock_wait_s=session.options.lock_wait_s)
+    try:
+        shipment = ship_logs(host, lock_wait_s=session.options.lock_wait_s)
+    except LineageBrokenError:  # all there is was shipped, and is as much worth off the host
+        copying.copy_after_shipment(session.settings, host)
+        raise
     wire.pin(session.settings)
-    document = view.shipped(shipment)
-    return Answer(document, lambda paint: view.ship_text(document, paint), report=True)
+    copies = copying.copy_after_shipment(session.settings, host)
+    document = view.shipped(shipment, copies)
+    return Answer(document, lambda paint: view.ship_text(document, paint), copying.exit_code(copies), report=True)
 
 
 @command(app, "list")

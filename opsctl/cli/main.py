@@ -31,7 +31,7 @@ class Root(LazyGroup):
         "init": "Find the stack, write settings, make keys and accounts.",
         "status": "Say what could be brought back right now, and what is due.",
         "doctor": "Look at everything that has to be in place.",
-        "backup": "Make backups, list them, verify them.",
+        "backup": "Make backups, copy them, list them, verify them.",
         "restore": "Bring a backup, and the binary logs since, back into a directory.",
         "binlog": "Ship binary logs, list what was shipped, find gaps.",
         "drill": "Prove that backups restore.",

@@ -54,6 +54,7 @@ def host(loaded: Loaded[Settings], progress: Progress) -> Host:
         objectives=settings.objectives,
         machine=settings.machine,
         trust=settings.trust,
+        repository=settings.local_repository.path,
         store=store(settings),
         ledger=ledger(settings),
         progress=progress,

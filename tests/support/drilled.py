@@ -95,6 +95,7 @@ def _host(stack: DemoStack, directory: Path, recipients: dict[str, str]) -> Host
         objectives=ObjectivesSection(),
         machine=MachineSection(place="host", state_dir=directory / "state", lock_dir=directory / "locks"),
         trust=_trust(directory, "host", HOST_SIGNER),
+        repository=directory / "repository",
         store=DirectoryStore(directory / "repository"),
         ledger=SqliteLedger(directory / "state" / "ledger.sqlite"),
         progress=Silent(),

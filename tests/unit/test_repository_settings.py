@@ -121,3 +121,18 @@ def test_every_example_of_the_documentation_is_valid(tmp_path: Path) -> None:
     file.write_text(MINIMAL + "".join(examples))
     found = load_settings(file).settings.repositories
     assert [repository.kind for repository in found] == ["directory", "sftp", "s3"]
+
+
+def test_on_a_host_the_first_repository_is_a_directory(tmp_path: Path) -> None:
+    assert "the first one has to be a directory" in _mistakes(tmp_path, SFTP + LOCAL)
+    assert "the first one has to be a directory" in _mistakes(tmp_path, '[machine]\nplace = "all"\n' + S3)
+    file = tmp_path / "drill.toml"
+    file.write_text(MINIMAL + '[machine]\nplace = "drill_host"\n' + SFTP + S3)
+    settings = load_settings(file).settings
+    assert settings.require_repository().name == "offsite"
+    with pytest.raises(SettingsError, match="no directory of this machine"):
+        _ = settings.local_repository
+
+
+def test_two_repositories_cannot_have_one_name(tmp_path: Path) -> None:
+    assert "two repositories have one name" in _mistakes(tmp_path, LOCAL + SFTP.replace("offsite", "local"))

@@ -9,6 +9,8 @@ from pydantic import BaseModel
 from backup.manifest import Manifest, Phase
 from opsctl.cli.output import Document, Painter
 from opsctl.cli.table import Cell, figures, table
+from opsctl.cli.views.copies import Copied
+from opsctl.cli.views.copies import text as copies_text
 from opsctl.cli.words import seconds, size, when
 from opsctl.core.words import counted
 
@@ -16,10 +18,11 @@ SHORTEST_S = 0.05
 
 
 class BackupRun(Document):
-    """A backup that was just published; its manifest."""
+    """A backup that was just published, its manifest, and how copying it to the other repositories went."""
 
     kind: Literal["backup-run"] = "backup-run"
     manifest: Manifest
+    copies: tuple[Copied, ...] = ()
 
 
 class BackupRow(BaseModel):
@@ -64,6 +67,7 @@ def run_text(document: BackupRun, paint: Painter) -> Iterator[str]:
         ("took", f"{seconds(took)}: {_phases(manifest.phases)}"),
     ]
     yield from figures(pairs, paint)
+    yield from copies_text(document.copies, paint)
 
 
 def summary(manifest: Manifest) -> BackupRow:

@@ -10,20 +10,28 @@ from backup.binlog.gaps import Gap
 from backup.binlog.overview import LineageOverview
 from backup.binlog.records import ShippedSegment
 from backup.binlog.ship import Shipment
+from backup.copies.records import CopyBody
 from opsctl.cli.output import Document, Painter
 from opsctl.cli.table import Cell, figures, table
+from opsctl.cli.views.copies import Copied, copied
+from opsctl.cli.views.copies import text as copies_text
 from opsctl.cli.words import size, when
+from opsctl.core.record import Record
 from opsctl.core.words import counted
 
 
 class BinlogShip(Document):
-    """What one shipment sealed. `heartbeat` is the moment up to which everything is in the repository (UTC)."""
+    """What one shipment sealed, and how copying it to the other repositories went.
+
+    `heartbeat` is the moment up to which everything is in the repository (UTC).
+    """
 
     kind: Literal["binlog-ship"] = "binlog-ship"
     server: str | None
     segments: tuple[ShippedSegment, ...]
     heartbeat: datetime | None
     full_backup_due: str | None
+    copies: tuple[Copied, ...] = ()
 
 
 class SegmentRow(BaseModel):
@@ -67,11 +75,15 @@ class BinlogGaps(Document):
     gaps: tuple[Gap, ...]
 
 
-def shipped(shipment: Shipment) -> BinlogShip:
+def shipped(shipment: Shipment, copies: Sequence[Record[CopyBody]]) -> BinlogShip:
     """What a run did."""
     body = shipment.body
     return BinlogShip(
-        server=body.server, segments=body.segments, heartbeat=body.heartbeat, full_backup_due=body.full_backup_due
+        server=body.server,
+        segments=body.segments,
+        heartbeat=body.heartbeat,
+        full_backup_due=body.full_backup_due,
+        copies=copied(copies),
     )
 
 
@@ -85,6 +97,7 @@ def ship_text(document: BinlogShip, paint: Painter) -> Iterator[str]:
     if document.full_backup_due:
         yield paint("A full backup is due: ", "yellow") + document.full_backup_due
         yield paint("Try: ", "cyan") + "opsctl backup run"
+    yield from copies_text(document.copies, paint)
 
 
 def listed(lineages: Sequence[LineageOverview]) -> BinlogList:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from io import BufferedIOBase
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from opsctl.core.errors import ExitCode, OpsError
 
@@ -103,6 +103,7 @@ class Store(Protocol):
         ...
 
 
+@runtime_checkable
 class LockingStore(Store, Protocol):
     """A store that can keep objects from everybody, this machine included, until a time (UTC)."""
 

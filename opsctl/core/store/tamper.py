@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from opsctl.core.errors import OpsError, UnreachableError
 from opsctl.core.store import Store, get
@@ -13,6 +13,7 @@ Attack = Callable[[], object]
 CANARY = b"opsctl tries to harm this object; it is of no other use\n"
 
 
+@runtime_checkable
 class AttackableStore(Store, Protocol):
     """A store that knows what its protocol offers to somebody who means harm."""
 

@@ -7,7 +7,7 @@ function __opsctl_at
             set skip no
         else if contains -- $word --action --actor --at --backup --chat --config --confirm --date-order --dir --dump --fault --gtid --keys-recipient --kind --limit --lock-dir --lock-wait --origin --out --parallel --place --reason --recipient --remove --repository --root --scratch-dir --sender --since --socket --stack --state-dir --subject --to --until --zone
             set skip yes
-        else if contains -- (string join ' ' $at $word) demo init status doctor backup 'backup run' 'backup list' 'backup show' 'backup verify' 'backup layers' restore binlog 'binlog ship' 'binlog list' 'binlog gaps' drill 'drill run' 'drill list' 'drill show' 'drill self-test' notify 'notify list' 'notify test' vault 'vault init' 'vault migrate' 'vault import' 'vault verify' 'vault checkpoint' 'vault prove' 'vault check-proof' 'vault renew' 'vault attack-test' 'vault search' 'vault show' 'vault stats' 'vault log' config 'config show' 'config validate' 'config generate' ledger 'ledger list' 'ledger show' 'ledger verify' 'ledger export'
+        else if contains -- (string join ' ' $at $word) demo init status doctor backup 'backup run' 'backup copy' 'backup list' 'backup show' 'backup verify' 'backup layers' restore binlog 'binlog ship' 'binlog list' 'binlog gaps' drill 'drill run' 'drill list' 'drill show' 'drill self-test' notify 'notify list' 'notify test' vault 'vault init' 'vault migrate' 'vault import' 'vault verify' 'vault checkpoint' 'vault prove' 'vault check-proof' 'vault renew' 'vault attack-test' 'vault search' 'vault show' 'vault stats' 'vault log' config 'config show' 'config validate' 'config generate' ledger 'ledger list' 'ledger show' 'ledger verify' 'ledger export'
             set -a at $word
         end
     end
@@ -20,7 +20,7 @@ complete -c opsctl -n __opsctl_is -f -a demo -d 'Make a throwaway customer, back
 complete -c opsctl -n __opsctl_is -f -a init -d 'Find the stack, write commented settings, make keys and accounts.'
 complete -c opsctl -n __opsctl_is -f -a status -d 'Say what could be brought back right now, what proves it, and what is due.'
 complete -c opsctl -n __opsctl_is -f -a doctor -d 'Look at everything that has to be in place, and say what to type next where it is not.'
-complete -c opsctl -n __opsctl_is -f -a backup -d 'Make backups, list them, verify them.'
+complete -c opsctl -n __opsctl_is -f -a backup -d 'Make backups, copy them, list them, verify them.'
 complete -c opsctl -n __opsctl_is -f -a restore -d 'Restore into a directory: datadir, files, keys, and the commands to go on with.'
 complete -c opsctl -n __opsctl_is -f -a binlog -d 'Ship binary logs, list what was shipped, find gaps.'
 complete -c opsctl -n __opsctl_is -f -a drill -d 'Prove that backups restore.'
@@ -78,6 +78,7 @@ complete -c opsctl -n '__opsctl_is doctor' -l no-color -d 'No colours; so does N
 complete -c opsctl -n '__opsctl_is doctor' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
 complete -c opsctl -n '__opsctl_is doctor' -l help -s h -d 'Show this message and exit.'
 complete -c opsctl -n '__opsctl_is backup' -f -a run -d 'Take a full backup, read it back, sign it, and publish it.'
+complete -c opsctl -n '__opsctl_is backup' -f -a copy -d 'Copy what is missing in the other repositories, reading each object back.'
 complete -c opsctl -n '__opsctl_is backup' -f -a list -d 'List all backups, oldest first; each one\'s signature is verified.'
 complete -c opsctl -n '__opsctl_is backup' -f -a show -d 'Show what a backup holds.'
 complete -c opsctl -n '__opsctl_is backup' -f -a verify -d 'Check that a backup is still what was signed: every archive\'s size and hash, and nothing extra.'
@@ -90,6 +91,15 @@ complete -c opsctl -n '__opsctl_is backup run' -l debug -d 'Show tracebacks.'
 complete -c opsctl -n '__opsctl_is backup run' -l no-color -d 'No colours; so does NO_COLOR=1.'
 complete -c opsctl -n '__opsctl_is backup run' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
 complete -c opsctl -n '__opsctl_is backup run' -l help -s h -d 'Show this message and exit.'
+complete -c opsctl -n '__opsctl_is backup copy' -l to -r -d 'Only to this repository.'
+complete -c opsctl -n '__opsctl_is backup copy' -l dry-run -d 'Say what would be sent, and send nothing.'
+complete -c opsctl -n '__opsctl_is backup copy' -l config -r -d 'Settings file (default: ./ or /etc/opsctl/opsctl.toml).'
+complete -c opsctl -n '__opsctl_is backup copy' -l json -d 'Answer in JSON (its schemas: docs/schemas).'
+complete -c opsctl -n '__opsctl_is backup copy' -l quiet -s q -d 'Say nothing on success, show no progress.'
+complete -c opsctl -n '__opsctl_is backup copy' -l debug -d 'Show tracebacks.'
+complete -c opsctl -n '__opsctl_is backup copy' -l no-color -d 'No colours; so does NO_COLOR=1.'
+complete -c opsctl -n '__opsctl_is backup copy' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
+complete -c opsctl -n '__opsctl_is backup copy' -l help -s h -d 'Show this message and exit.'
 complete -c opsctl -n '__opsctl_is backup list' -l repository -r -d 'Another repository than the first.'
 complete -c opsctl -n '__opsctl_is backup list' -l config -r -d 'Settings file (default: ./ or /etc/opsctl/opsctl.toml).'
 complete -c opsctl -n '__opsctl_is backup list' -l json -d 'Answer in JSON (its schemas: docs/schemas).'

@@ -147,9 +147,9 @@ def _sftp(host: SecretHost, name: str, key: Path) -> Path:
 
 
 def _elsewhere(host: SecretHost, name: str, lines: Sequence[str]) -> Path:
-    """The repository is another one, of another kind."""
-    path = f'path = "{host.directory / "repository"}"\n'
-    return host.variant(name, lambda text: text.replace(path, "\n".join(lines) + "\n"))
+    """There is one more repository, of another kind."""
+    table = "\n".join(("[[repositories]]", 'name = "elsewhere"', *lines))
+    return host.variant(name, lambda text: f"{text}\n{table}\n")
 
 
 # Those that a host has from the beginning, and those that need a backup.

@@ -98,6 +98,11 @@ class SecretHost:
         lines += [f'media_dir = "{self.directory / "media"}"']
         self.config.write_text(self.config.read_text() + "\n[vault]\n" + "\n".join(lines) + "\n")
 
+    def add_repository(self) -> None:
+        """Another repository, which receives copies."""
+        lines = f'\n[[repositories]]\nname = "copies"\npath = "{self.directory / "copies"}"\n'
+        self.config.write_text(self.config.read_text() + lines)
+
     def run_accounts_sql(self) -> None:
         """Run what `opsctl init` wrote, as the database's root."""
         text = (self.directory / "accounts.sql").read_text()
@@ -118,7 +123,7 @@ class SecretHost:
 
     def plain_files(self) -> Iterator[Path]:
         """Everything that opsctl wrote down where a secret has no place, and what the database wrote down of it."""
-        for name in ("repository", "state", "locks", "site-repository", "site-state"):
+        for name in ("repository", "copies", "state", "locks", "site-repository", "site-state"):
             found = (self.directory / name).rglob("*")
             yield from (path for path in found if path.is_file() and path.suffix != ".age")
         yield from (path for path in (self.directory / "restored").iterdir() if path.is_file())

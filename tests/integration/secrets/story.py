@@ -65,6 +65,7 @@ class Story:
         host.collect_machine(host.directory)
         host.run_accounts_sql()
         host.add_vault()
+        host.add_repository()
         write(host.directory / "chat.txt", chat(0, 30))
         for make in failing.EARLY:
             make(host)

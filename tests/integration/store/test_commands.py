@@ -1,5 +1,7 @@
-"""A customer whose host is lost: verified, restored and drilled from an SFTP server and from a bucket."""
+"""A customer whose host is lost: copied to an SFTP server and a bucket, verified and drilled there."""
 
+import re
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,11 +9,7 @@ from pathlib import Path
 import pytest
 
 from opsctl.core.settings_example import toml_value
-from opsctl.core.store import Store, get, put
-from opsctl.core.store.directory import DirectoryStore
-from opsctl.core.store.s3 import S3Store
 from opsctl.core.store.s3_connection import S3Bucket
-from opsctl.core.store.sftp import SftpStore
 from opsctl.overview.demo.stack import DemoStack
 from tests.integration.cli.conftest import Machine, init_words, run_accounts_sql
 from tests.support.sshd import Sshd
@@ -19,20 +17,13 @@ from tests.support.sshd import Sshd
 
 @pytest.fixture
 def customer(demo: DemoStack, capsys: pytest.CaptureFixture[str]) -> Iterator[Machine]:
-    """The throwaway customer's host, backed up and shipped."""
+    """The throwaway customer's host."""
     with tempfile.TemporaryDirectory(prefix="o-", dir="/tmp") as name:
         Path(name).chmod(0o711)
         machine = Machine(Path(name), capsys)
         assert machine.opsctl(*init_words(machine, demo))[0] == 0
         run_accounts_sql(machine, demo)
-        assert machine.opsctl("backup", "run")[0] == 0
-        assert machine.opsctl("binlog", "ship")[0] == 0
         yield machine
-
-
-def _copy(source: Store, target: Store) -> None:
-    for item in source.list(""):
-        put(target, item.key, get(source, item.key))
 
 
 def _describe(machine: Machine, **values: object) -> None:
@@ -42,9 +33,8 @@ def _describe(machine: Machine, **values: object) -> None:
 
 
 @pytest.fixture
-def offsite(customer: Machine, sshd: Sshd, folder: tuple[Path, str], sftp_store: SftpStore) -> None:
-    """A copy of the repository on an SFTP server."""
-    _copy(DirectoryStore(customer.directory / "repository"), sftp_store)
+def offsite(customer: Machine, sshd: Sshd, folder: tuple[Path, str]) -> None:
+    """A repository on an SFTP server."""
     server = sshd.server()
     _describe(
         customer,
@@ -60,9 +50,8 @@ def offsite(customer: Machine, sshd: Sshd, folder: tuple[Path, str], sftp_store:
 
 
 @pytest.fixture
-def bucket(customer: Machine, s3_bucket: S3Bucket, s3_store: S3Store) -> None:
-    """A copy of the repository in a bucket."""
-    _copy(DirectoryStore(customer.directory / "repository"), s3_store)
+def bucket(customer: Machine, s3_bucket: S3Bucket) -> None:
+    """A repository in a bucket."""
     _describe(
         customer,
         name="bucket",
@@ -76,6 +65,7 @@ def bucket(customer: Machine, s3_bucket: S3Bucket, s3_store: S3Store) -> None:
 
 @pytest.mark.usefixtures("offsite", "bucket")
 def test_what_was_copied_elsewhere_is_verified_and_drilled_there_when_the_host_is_lost(customer: Machine) -> None:
+    _back_up(customer)
     (customer.directory / "repository").rename(customer.directory / "lost")
     for name in ("offsite", "bucket"):
         code, document = customer.json("backup", "verify", "--repository", name)
@@ -87,3 +77,26 @@ def test_what_was_copied_elsewhere_is_verified_and_drilled_there_when_the_host_i
     code, document = customer.json("doctor")
     readable = {probe["id"]: probe["outcome"] for probe in document["results"] if probe["id"].endswith(".readable")}
     assert readable["repository.offsite.readable"] == readable["repository.bucket.readable"] == "passed"
+
+
+def _back_up(machine: Machine) -> None:
+    """Back up and ship; both go to the other repositories by themselves, and one that is away fails neither."""
+    code, document = machine.json("backup", "run")
+    assert (code, [each["outcome"] for each in document["copies"]]) == (0, ["passed", "passed"]), document
+    settings = machine.config.read_text()
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    machine.config.write_text(re.sub(r"(?m)^port = .*", f"port = {port}", settings))
+    code, document = machine.json("binlog", "ship")
+    assert (code, [each["outcome"] for each in document["copies"]]) == (3, ["could_not_run", "passed"]), document
+    assert machine.opsctl("backup", "copy", "--to", "offsite")[0] == 3
+    machine.config.write_text(settings)
+    code, document = machine.json("backup", "copy", "--dry-run")
+    assert (code, [(each["repository"], each["objects"] > 0) for each in document["missing"]]) == (
+        0,
+        [("offsite", True), ("bucket", False)],
+    )
+    code, out, _ = machine.opsctl("backup", "copy")
+    assert (code, max(len(line) for line in out.splitlines()) <= 80) == (0, True), out
+    assert machine.opsctl("backup", "copy", "--to", "local")[0] == 2
+    assert machine.opsctl("backup", "copy", "--to", "nowhere")[0] == 2

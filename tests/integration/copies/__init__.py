@@ -1,0 +1,1 @@
+"""Copies to other repositories, what is kept of them, and what is verified."""
