@@ -56,7 +56,8 @@ def _collect(collector: Collector, store: SampleStore, limits: Limits, now: date
     if before is not None and before.at > now + SKEW:
         notes = (f"the clock was set back: it was {iso(before.at)} at the last reading",)
         before = None  # what was read by that clock is not known yet, so all is read again
-    span = Span(_since(collector, before, now), now)
+    good = store.last_reading(collector.name, now, good=True)
+    span = Span(_since(collector, before, now), now, good.at if good else None, good.memory if good else {})
     try:
         reading = collector.read(span)
     except (OpsError, OSError) as error:
@@ -68,7 +69,7 @@ def _collect(collector: Collector, store: SampleStore, limits: Limits, now: date
     sums = [metric.id for metric in collector.metrics if metric.form == "sum"]
     written = store.write(collector.name, samples, known_at=now, whole=sums, since=span.since)
     notes = (*notes, *reading.notes, *more)
-    store.note(Read(collector.name, now, reading.read_until, None, notes))
+    store.note(Read(collector.name, now, reading.read_until, None, notes, reading.memory))
     return Collected(collector.name, None, None, notes, written, time.monotonic() - started)
 
 

@@ -8,8 +8,8 @@ import contextlib
 import json
 import math
 import sqlite3
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,7 +37,8 @@ CREATE TABLE revision (
 );
 CREATE INDEX revision_by_time ON revision (series, time, seq, known_at, value);
 CREATE TABLE reading (
-  seq INTEGER PRIMARY KEY, collector TEXT NOT NULL, at REAL NOT NULL, read_until REAL, why TEXT, notes TEXT NOT NULL
+  seq INTEGER PRIMARY KEY, collector TEXT NOT NULL, at REAL NOT NULL, read_until REAL, why TEXT, notes TEXT NOT NULL,
+  memory TEXT NOT NULL
 );
 CREATE INDEX reading_by_collector ON reading (collector, seq);
 """
@@ -45,13 +46,17 @@ CREATE INDEX reading_by_collector ON reading (collector, seq);
 
 @dataclass(frozen=True)
 class Read:
-    """One reading of a source. `why` says what kept it from being read; `read_until` is how far it ever was (UTC)."""
+    """One reading of a source. `why` says what kept it from being read; `read_until` is how far it ever was (UTC).
+
+    `memory` is what the collector wants to know at its next reading.
+    """
 
     collector: str
     at: datetime
     read_until: datetime | None
     why: str | None = None
     notes: tuple[str, ...] = ()
+    memory: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -100,8 +105,8 @@ class SampleStore:
         until = None if read.read_until is None else read.read_until.timestamp()
         with self._writing() as db:
             db.execute(
-                "INSERT INTO reading (collector, at, read_until, why, notes) VALUES (?, ?, ?, ?, ?)",
-                (read.collector, read.at.timestamp(), until, read.why, json.dumps(read.notes)),
+                "INSERT INTO reading (collector, at, read_until, why, notes, memory) VALUES (?, ?, ?, ?, ?, ?)",
+                (*(read.collector, read.at.timestamp(), until, read.why), *map(json.dumps, (read.notes, read.memory))),
             )
 
     def series(
@@ -125,21 +130,23 @@ class SampleStore:
                 frozenset() if db is None else frozenset(_labels(text) for _, text in _series_of(db, collector, metric))
             )
 
-    def last_reading(self, collector: str, at: datetime | None = None) -> Read | None:
-        """The newest reading of a source, made at or before a time (UTC)."""
+    def last_reading(self, collector: str, at: datetime | None = None, *, good: bool = False) -> Read | None:
+        """The newest reading of a source, made at or before a time (UTC); with `good`, the newest that succeeded."""
         limit = math.inf if at is None else at.timestamp()
+        only = "AND why IS NULL" if good else ""
         with self._reading() as db:
             if db is None:
                 return None
             row = db.execute(
-                "SELECT at, read_until, why, notes FROM reading WHERE collector = ? AND at <= ? "
-                "ORDER BY seq DESC LIMIT 1",
+                "SELECT at, read_until, why, notes, memory FROM reading "  # noqa: S608 - fixed words
+                f"WHERE collector = ? AND at <= ? {only} ORDER BY seq DESC LIMIT 1",
                 (collector, limit),
             ).fetchone()
         if row is None:
             return None
         until = None if row[1] is None else datetime.fromtimestamp(row[1], UTC)
-        return Read(collector, datetime.fromtimestamp(row[0], UTC), until, row[2], tuple(json.loads(row[3])))
+        notes, memory = (json.loads(text) for text in row[3:])
+        return Read(collector, datetime.fromtimestamp(row[0], UTC), until, row[2], tuple(notes), memory)
 
     def forget(self, before: datetime) -> int:
         """Delete what began, and readings that were made, before a time; return how many values went."""

@@ -1,7 +1,7 @@
 """Collectors: each reads one source and says what was measured there."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -20,10 +20,15 @@ class Sample:
 
 @dataclass(frozen=True)
 class Span:
-    """What a collector is asked for: sums of the periods that began at or after `since`, and what is so `now` (UTC)."""
+    """What a collector is asked for: sums of the periods that began at or after `since`, and what is so `now` (UTC).
+
+    `memory` is what its last good reading, at `last`, wanted to be remembered: counters, to see what was added since.
+    """
 
     since: datetime
     now: datetime
+    last: datetime | None = None
+    memory: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Reading:
     samples: tuple[Sample, ...]
     read_until: datetime
     notes: tuple[str, ...] = ()
+    memory: Mapping[str, float] = field(default_factory=dict)
 
 
 class Collector(Protocol):

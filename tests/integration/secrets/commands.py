@@ -14,6 +14,7 @@ S3_GONE = "s3-gone"
 S3_MANGLED = "s3-mangled-credentials"
 SFTP_GONE = "sftp-gone"
 SFTP_MANGLED = "sftp-mangled-key"
+BIGQUERY_MANGLED = "mangled-bigquery-key"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from opsctl.core.signing import create_key
 from opsctl.overview.demo.host_tree import BLOG_CONFIG
 from tests.integration.secrets.commands import (
     ARCHIVE,
+    BIGQUERY_MANGLED,
     GRANTS,
     IDENTITY,
     MANGLED,
@@ -152,6 +153,14 @@ def _elsewhere(host: SecretHost, name: str, lines: Sequence[str]) -> Path:
     return host.variant(name, lambda text: f"{text}\n{table}\n")
 
 
+def bigquery_mangled(host: SecretHost) -> Path:
+    """The key of a service account stands in a file that cannot be read as one."""
+    key = host.plant("mangled BigQuery key", '{"type": "service_account", "private_key": "{}"}\n')
+    lines = ('name = "bill"', 'kind = "bigquery"', 'project = "acme"', 'table = "a.b.c"', 'location = "x"')
+    source = "\n".join(("[[sources]]", *lines, f'credentials_file = "{key}"'))
+    return host.variant(BIGQUERY_MANGLED, lambda text: f"{text}\n{source}\n")
+
+
 # Those that a host has from the beginning, and those that need a backup.
 EARLY: tuple[Callable[[SecretHost], Path], ...] = (
     mangled,
@@ -163,4 +172,5 @@ EARLY: tuple[Callable[[SecretHost], Path], ...] = (
     s3_mangled,
     sftp_gone,
     sftp_mangled,
+    bigquery_mangled,
 )

@@ -103,6 +103,12 @@ class SecretHost:
         lines = f'\n[[repositories]]\nname = "copies"\npath = "{self.directory / "copies"}"\n'
         self.config.write_text(self.config.read_text() + lines)
 
+    def add_anomalies(self) -> None:
+        """Settings of what is measured, with a password."""
+        password = self.stack.layout.admin_password
+        lines = ["[anomalies]", 'user = "root"', f'password_file = "{password}"', "packages = false"]
+        self.config.write_text(self.config.read_text() + "\n" + "\n".join(lines) + "\n")
+
     def run_accounts_sql(self) -> None:
         """Run what `opsctl init` wrote, as the database's root."""
         text = (self.directory / "accounts.sql").read_text()

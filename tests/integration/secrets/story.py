@@ -66,6 +66,7 @@ class Story:
         host.run_accounts_sql()
         host.add_vault()
         host.add_repository()
+        host.add_anomalies()
         write(host.directory / "chat.txt", chat(0, 30))
         for make in failing.EARLY:
             make(host)
