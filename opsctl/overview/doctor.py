@@ -4,16 +4,25 @@ to type."""
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from backup.catalog import Catalog
 from opsctl.core.errors import ExitCode
 from opsctl.core.probe import Probe
 from opsctl.core.result import Outcome, Result
 from opsctl.core.runner import LocalRunner, Runner
 from opsctl.core.settings import Loaded
 from opsctl.overview import wire
+from opsctl.overview.probes.clock import clock_probes
 from opsctl.overview.probes.files import password_probes, settings_probes, stack_probes
 from opsctl.overview.probes.grants import grant_probes
-from opsctl.overview.probes.keys import identity_probes, no_identity_probe, recipient_probes, signing_probes
-from opsctl.overview.probes.programs import ON_DRILL_HOST, ON_HOST, program_probes
+from opsctl.overview.probes.history import ledger_probe
+from opsctl.overview.probes.keys import (
+    identity_probes,
+    match_probe,
+    no_identity_probe,
+    recipient_probes,
+    signing_probes,
+)
+from opsctl.overview.probes.programs import ON_DRILL_HOST, ON_HOST, php_probe, program_probes
 from opsctl.overview.probes.repository import repository_probes
 from opsctl.overview.probes.sandbox import sandbox_probes
 from opsctl.overview.probes.server import server_probes
@@ -33,14 +42,18 @@ def probes(loaded: Loaded[Settings]) -> list[Probe]:
 
 def _all(loaded: Loaded[Settings], *, makes: bool, drills: bool) -> Iterator[Probe]:
     settings = loaded.settings
+    first = wire.catalog(settings) if settings.repositories else None
     yield from settings_probes(loaded.path, settings.machine)
+    yield from clock_probes(wire.ledger(settings), first)
+    yield ledger_probe(wire.ledger(settings))
     yield from signing_probes(settings.trust)
     if makes:
         yield from program_probes(ON_HOST)
         yield from _of_host(settings, loaded.path.parent)
     if drills:
         yield from program_probes(ON_DRILL_HOST)
-        yield from _of_drill_host(settings)
+        yield php_probe()
+        yield from _of_drill_host(settings, first)
     for place in wire.places(settings):
         yield from repository_probes(place.name, place.catalog, writes=makes)
 
@@ -51,7 +64,7 @@ def _of_host(settings: Settings, directory: Path) -> Iterator[Probe]:
     if settings.machine.place == "host":
         drill = settings.drill
         named = () if drill is None else (*drill.identity_files, *drill.keys_identity_files)
-        yield no_identity_probe([directory], named)
+        yield no_identity_probe([directory, settings.machine.state_dir], named)
     database = settings.require_database()
     yield from password_probes(database)
     yield from server_probes(database)
@@ -60,10 +73,12 @@ def _of_host(settings: Settings, directory: Path) -> Iterator[Probe]:
     yield from vault_probes(settings)
 
 
-def _of_drill_host(settings: Settings) -> Iterator[Probe]:
+def _of_drill_host(settings: Settings, catalog: Catalog | None) -> Iterator[Probe]:
     drill = settings.require_drill()
     yield from identity_probes(drill.identity_files, drill.keys_identity_files)
-    yield from sandbox_probes(drill.scratch_dir, wire.catalog(settings) if settings.repositories else None)
+    if catalog is not None:
+        yield match_probe(drill.identity_files, drill.keys_identity_files, catalog)
+    yield from sandbox_probes(drill, catalog)
 
 
 def examine(

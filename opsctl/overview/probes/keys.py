@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyrage
 
+from backup.catalog import Catalog
 from opsctl.core.errors import OpsError
 from opsctl.core.look import Look, Seen, bad, good
 from opsctl.core.machine import TrustSection
@@ -62,6 +63,7 @@ def _no_identity(directories: Sequence[Path], named: Sequence[Path], host: Runne
     files = [file for file in named if file.exists()]
     for directory in directories:
         files += [file for file in sorted(directory.rglob("*")) if file.is_file() and holds_identity(file)]
+    files = list(dict.fromkeys(files))
     if files:
         return bad(
             f"an age identity lies in {files[0]}" + (f" and in {len(files) - 1} more files" if len(files) > 1 else ""),
@@ -104,6 +106,38 @@ def _identities(files: Sequence[Path], setting: str, host: Runner) -> Seen:
         if not lines or not all(_is_identity(line.strip()) for line in lines):
             return bad(f"{file} holds no age identity", f"look at it: age-keygen -y {file}")
     return good(", ".join(str(file) for file in files))
+
+
+def match_probe(data: Sequence[Path], keys: Sequence[Path], catalog: Catalog) -> Look:
+    """Whether the identities here are those that the newest backup was encrypted for."""
+    return Look(
+        "identities.match",
+        "the newest backup can be opened here",
+        "each of its archives was encrypted for an identity of this machine",
+        partial(_match, data, keys, catalog),
+    )
+
+
+def _match(data: Sequence[Path], keys: Sequence[Path], catalog: Catalog, host: Runner) -> Seen:
+    ids = catalog.backup_ids()
+    if not ids:
+        return good("there is no backup yet")
+    here = {"data": _recipients_of(data), "keys": _recipients_of(keys)}
+    for artefact in catalog.manifest(ids[-1]).artefacts:
+        kind = "keys" if artefact.kind == "keys" else "data"
+        if not here[kind] & set(artefact.recipients):
+            setting = "drill.keys_identity_files" if kind == "keys" else "drill.identity_files"
+            return bad(
+                f"{artefact.name} of backup {ids[-1]} was encrypted for {', '.join(artefact.recipients)}",
+                f"name the file with its identity in {setting}; whose a file is: age-keygen -y FILE",
+            )
+    return good(ids[-1])
+
+
+def _recipients_of(files: Sequence[Path]) -> set[str]:
+    """The recipients whose identities files hold, as far as they hold any."""
+    lines = [line.strip() for file in files if file.is_file() for line in file.read_text().splitlines()]
+    return {str(pyrage.x25519.Identity.from_str(line).to_public()) for line in lines if _is_identity(line)}
 
 
 def _is_identity(line: str) -> bool:

@@ -11,6 +11,7 @@ from opsctl.core.look import Look, Seen, bad, good
 from opsctl.core.runner import Runner
 from opsctl.core.store import DeniedError
 from opsctl.core.store.directory import DirectoryStore
+from opsctl.core.words import counted
 
 SMALLEST_BYTES = 1 << 30
 _GB = 1_000_000_000
@@ -54,7 +55,7 @@ def _readable(catalog: Catalog, host: Runner) -> Seen:
     ids = catalog.backup_ids()
     if not ids:
         return good("no backup yet")
-    return good(f"{len(ids)} backups, the newest {catalog.manifest(ids[-1]).id}")
+    return good(f"{counted(len(ids), 'backup')}, the newest {catalog.manifest(ids[-1]).id}")
 
 
 def _writable(path: Path, host: Runner) -> Seen:

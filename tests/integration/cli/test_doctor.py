@@ -143,10 +143,10 @@ def test_looking_writes_nothing_into_the_binary_log(demo: DemoStack, customer: M
 Breaker = Callable[[Path], object]
 
 
-def replace_recipient(directory: Path) -> None:
+def replace_recipient(directory: Path, name: str = "recipients") -> None:
     config = directory / "opsctl.toml"
     lines = [
-        f'recipients = ["age1{"x" * 58}"]' if line.startswith("recipients = ") else line
+        f'{name} = ["age1{"x" * 58}"]' if line.startswith(f"{name} = ") else line
         for line in config.read_text().splitlines()
     ]
     config.write_text("\n".join(lines))
@@ -163,6 +163,7 @@ def replace_recipient(directory: Path) -> None:
         ("identities.data", lambda path: (path / "identity.txt").chmod(0o644), "chmod 600"),
         ("identities.keys", lambda path: (path / "keys-identity.txt").write_text("nothing"), "no age identity"),
         ("recipients.data", replace_recipient, "age refuses recipient 1"),
+        ("recipients.keys", lambda path: replace_recipient(path, "keys_recipients"), "age refuses recipient 1"),
         ("repository.local.writable", lambda path: (path / "repository").write_text(""), "is no directory"),
         ("files.state", lambda path: (path / "state").write_text(""), "may not write"),
     ],
@@ -239,10 +240,10 @@ def test_every_probe_keeps_the_contract(demo: DemoStack, customer: Machine) -> N
     [
         (
             "host",
-            {"files", "keys", "program", "recipients", "server", "grant", "site", "nginx", "repository"},
+            {"recipients", "server", "grant", "site", "nginx"},
         ),
-        ("drill_host", {"files", "keys", "program", "identities", "sandbox", "repository"}),
-        ("operator", {"files", "keys", "repository"}),
+        ("drill_host", {"identities", "sandbox"}),
+        ("operator", set()),
     ],
 )
 def test_each_place_is_looked_at_for_what_it_does(customer: Machine, place: str, families: set[str]) -> None:
@@ -252,7 +253,8 @@ def test_each_place_is_looked_at_for_what_it_does(customer: Machine, place: str,
         text = "\n\n".join(table for table in tables if not {"[database]", "[backup]"} & set(table.splitlines()))
     customer.config.write_text(text)
     ids = [probe.id for probe in probes(load_settings(customer.config))]
-    assert {probe_id.partition(".")[0] for probe_id in ids} == families
+    everywhere = {"files", "clock", "ledger", "keys", "repository"} | ({"program"} if families else set())
+    assert {probe_id.partition(".")[0] for probe_id in ids} == families | everywhere
     assert ("keys.no_identity" in ids) == (place == "host")
     assert len(ids) == len(set(ids))
 
@@ -265,3 +267,15 @@ def test_a_repository_whose_newest_backup_nobody_trusted_signed_fails(demo: Demo
     manifest.chmod(0o640)
     manifest.write_text(manifest.read_text().replace('"host":"', '"host":"x'))
     fails(customer, "repository.local.readable", "is not what was signed")
+
+
+def test_an_identity_on_a_host_fails_wherever_opsctl_keeps_things(customer: Machine) -> None:
+    customer.config.write_text(customer.config.read_text().replace('place = "all"', 'place = "host"'))
+    fails(customer, "keys.no_identity", f"lies in {customer.directory}/identity.txt", "shred -u")
+    kept = customer.directory / "state" / "forgotten.txt"
+    kept.parent.mkdir(exist_ok=True)
+    (customer.directory / "identity.txt").rename(kept)
+    (customer.directory / "keys-identity.txt").unlink()
+    fails(customer, "keys.no_identity", f"lies in {kept}", "shred -u")
+    kept.unlink()
+    assert result_of(customer, "keys.no_identity").passed
