@@ -13,8 +13,8 @@ class Runner(Protocol):
         """The host, for a person."""
         ...
 
-    def run(self, command: Command, *, timeout_s: float) -> Completed:
-        """Run a program to its end and return how it ended, whatever its exit status.
+    def run(self, command: Command, *, timeout_s: float, stdin: bytes | None = None) -> Completed:
+        """Run a program to its end, with `stdin` as its input, and return how it ended, whatever its exit status.
 
         Raises OpsError when it is not installed, CommandFailedError when it took longer than `timeout_s` seconds (it
         has been killed then), UnreachableError when the host is.
@@ -30,6 +30,6 @@ class LocalRunner:
         """This machine."""
         return "this machine"
 
-    def run(self, command: Command, *, timeout_s: float) -> Completed:
+    def run(self, command: Command, *, timeout_s: float, stdin: bytes | None = None) -> Completed:
         """Run a program as a child of this process."""
-        return run(command, timeout_s=timeout_s, check=False)
+        return run(command, timeout_s=timeout_s, stdin=stdin, check=False)

@@ -156,7 +156,7 @@ class SftpStore:
 
     def lost(self, channel: SftpChannel) -> None:
         """Forget the connection of a channel that failed."""
-        self._connection.lost(channel)
+        self._connection.lost(channel.transport)
 
     @contextlib.contextmanager
     def noticed(self, channel: SftpChannel) -> Iterator[None]:
