@@ -16,7 +16,7 @@ class BareHost:
     def where(self) -> str:
         return "a bare host"
 
-    def run(self, command: Command, *, timeout_s: float) -> Completed:
+    def run(self, command: Command, *, timeout_s: float, stdin: bytes | None = None) -> Completed:
         raise OpsError(f"{command.program} is not installed")
 
 

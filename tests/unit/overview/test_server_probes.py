@@ -35,7 +35,7 @@ class Host:
     def where(self) -> str:
         return "a host"
 
-    def run(self, command: Command, *, timeout_s: float) -> Completed:
+    def run(self, command: Command, *, timeout_s: float, stdin: bytes | None = None) -> Completed:
         return Completed(command, 0, b"", self.says, 0.0)
 
 
