@@ -54,11 +54,11 @@ function __{program}_at
             set skip no
         else if contains -- $word {valued}
             set skip yes
-        else if contains -- (string join ' ' $at $word) {paths}
+        else if contains -- (string join -- ' ' $at $word) {paths}
             set -a at $word
         end
     end
-    string join ' ' $at
+    string join -- ' ' $at
 end
 function __{program}_is
     test "$(__{program}_at)" = "$argv"

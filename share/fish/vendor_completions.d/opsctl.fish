@@ -7,11 +7,11 @@ function __opsctl_at
             set skip no
         else if contains -- $word --action --actor --at --backup --chat --config --confirm --date-order --dir --dump --fault --gtid --keys-recipient --kind --limit --lock-dir --lock-wait --origin --out --parallel --place --reason --recipient --remove --repository --root --scratch-dir --sender --since --socket --stack --state-dir --subject --to --until --zone
             set skip yes
-        else if contains -- (string join ' ' $at $word) demo init status doctor backup 'backup run' 'backup copy' 'backup list' 'backup show' 'backup verify' 'backup layers' restore binlog 'binlog ship' 'binlog list' 'binlog gaps' drill 'drill run' 'drill list' 'drill show' 'drill self-test' notify 'notify list' 'notify test' vault 'vault init' 'vault migrate' 'vault import' 'vault verify' 'vault checkpoint' 'vault prove' 'vault check-proof' 'vault renew' 'vault attack-test' 'vault search' 'vault show' 'vault stats' 'vault log' config 'config show' 'config validate' 'config generate' ledger 'ledger list' 'ledger show' 'ledger verify' 'ledger export'
+        else if contains -- (string join -- ' ' $at $word) demo init status doctor backup 'backup run' 'backup copy' 'backup list' 'backup show' 'backup verify' 'backup layers' restore binlog 'binlog ship' 'binlog list' 'binlog gaps' drill 'drill run' 'drill list' 'drill show' 'drill self-test' notify 'notify list' 'notify test' vault 'vault init' 'vault migrate' 'vault import' 'vault verify' 'vault checkpoint' 'vault prove' 'vault check-proof' 'vault renew' 'vault attack-test' 'vault search' 'vault show' 'vault stats' 'vault log' config 'config show' 'config validate' 'config generate' ledger 'ledger list' 'ledger show' 'ledger verify' 'ledger export'
             set -a at $word
         end
     end
-    string join ' ' $at
+    string join -- ' ' $at
 end
 function __opsctl_is
     test "$(__opsctl_at)" = "$argv"
