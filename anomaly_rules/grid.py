@@ -1,6 +1,6 @@
 """A series on a regular grid of days or hours, which is what statistics work on. Nothing else here imports numpy."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,6 @@ Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCH_WEEKDAY = 3  # a Thursday
 RECENT = 30
 
 
@@ -47,27 +46,30 @@ class Grid:
         """The number of each period from 1970 on."""
         return np.arange(self.first, self.first + len(self.values))
 
-    def seasons(self) -> Numbers:
-        """Which of the week's days (0 to 6) or hours (0 to 167) each period is, in the metric's zone."""
-        if self.daily:
-            return (self.numbers() + _EPOCH_WEEKDAY) % 7
-        return (self.numbers() + _EPOCH_WEEKDAY * 24 + self._offsets()) % 168
-
     def day_numbers(self) -> Numbers:
-        """The day of each period, counted from 1970 on, in the metric's zone."""
-        return self.numbers() if self.daily else (self.numbers() + self._offsets()) // 24
+        """The day of each period, counted from 1970 on."""
+        return self.numbers() if self.daily else self.numbers() // 24
+
+    def local(self) -> "Grid":
+        """Hours by the clock of the metric's zone, whose rhythm people live by; its times must not be shown as UTC.
+
+        Where clocks are put forward an hour is unknown, where they are put back the second of two counts.
+        """
+        if self.daily or self.metric.zone == "UTC" or not len(self):
+            return self
+        numbers = self.numbers() + self._offsets()
+        values = np.full(int(numbers[-1] - numbers[0]) + 1, np.nan)
+        values[numbers - numbers[0]] = self.values
+        return replace(
+            self, first=int(numbers[0]), values=values, metric=self.metric.model_copy(update={"zone": "UTC"})
+        )
 
     def _offsets(self) -> Numbers:
-        """How many hours (rounded down) the zone is ahead of UTC in each hour."""
-        if self.metric.zone == "UTC" or not len(self):
-            return np.zeros(len(self), dtype=np.int64)
+        """How many hours (rounded down) the zone is ahead of UTC in each hour; it changes with the UTC day."""
         zone = ZoneInfo(self.metric.zone)
         begin = self.first // 24
-        days = range(begin, (self.first + len(self) - 1) // 24 + 1)
-        # A change of the clocks is seen up to a day late: by then the hour of the week has moved by one at most.
-        per_day = [
-            int((zone.utcoffset(_EPOCH + timedelta(days=day)) or timedelta()).total_seconds() // 3600) for day in days
-        ]
+        ends = (_EPOCH + timedelta(days=day) for day in range(begin + 1, (self.first + len(self) - 1) // 24 + 2))
+        per_day = [int((end.astimezone(zone).utcoffset() or timedelta()).total_seconds() // 3600) for end in ends]
         return np.array(per_day, dtype=np.int64)[self.numbers() // 24 - begin]
 
     def recent(self, count: int = RECENT) -> tuple[float | None, ...]:

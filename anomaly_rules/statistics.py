@@ -1,6 +1,7 @@
 """Robust statistics on arrays, each with its source. Everything ignores NaN."""
 
 import functools
+from typing import Literal
 
 import numpy as np
 
@@ -17,6 +18,12 @@ def median(values: Values) -> float:
     if not count:
         return float("nan")
     return float(known[count // 2] if count % 2 else (known[count // 2 - 1] + known[count // 2]) / 2)
+
+
+def mean(values: Values) -> float:
+    """The mean; NaN of nothing."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def row_medians(rows: Values) -> Values:
@@ -59,3 +66,16 @@ def trailing(flags: Flags) -> int:
     """How many of the last are true without a break."""
     unset = np.flatnonzero(~flags)
     return len(flags) - 1 - int(unset[-1]) if len(unset) else len(flags)
+
+
+def daily(first: int, values: Values, by: Literal["sum", "mean", "last"]) -> Values:
+    """One value for each day that hours (numbered from 1970 on, beginning with `first`) touch; NaN without any."""
+    begin = first % 24
+    padded = np.concatenate([np.full(begin, np.nan), values, np.full(-(begin + len(values)) % 24, np.nan)])
+    rows = padded.reshape(-1, 24)
+    known = ~np.isnan(rows)
+    some = known.any(axis=1)
+    if by == "last":
+        return np.where(some, rows[np.arange(len(rows)), 23 - np.argmax(known[:, ::-1], axis=1)], np.nan)
+    total = np.where(some, np.where(known, rows, 0.0).sum(axis=1), np.nan)
+    return total if by == "sum" else total / np.maximum(known.sum(axis=1), 1)

@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from anomaly_rules.grid import Grid, Values, grid
+from anomaly_rules.grid import Grid, grid
 from anomaly_rules.kinds import Context, Params, parameters
 from anomaly_rules.kinds.base import EachSeries
 from anomaly_rules.spec import RuleSpec
-from anomaly_rules.statistics import median, theil_sen
+from anomaly_rules.statistics import daily, median, theil_sen
 from anomaly_rules.words import quantity
 from opsctl.core.rule import Evidence, Labels, MetricId, Series, Verdict
 
@@ -63,7 +63,7 @@ class Forecast(EachSeries[Parameters]):
         return float(laid.values[-1]) * self.params.limit if laid is not None and len(laid) else None
 
     def _crossing(self, laid: Grid, labels: Labels, limit: float) -> Verdict:
-        days = _daily(laid)
+        days = laid.values if laid.daily else daily(laid.first, laid.values, "last")
         slope, level = theil_sen(days)
         newest = float(laid.values[-1])
         unit = self.metric.unit
@@ -86,7 +86,7 @@ class Forecast(EachSeries[Parameters]):
         return self.finding(sentence, labels, evidence)
 
     def _month(self, laid: Grid, labels: Labels, limit: float, at: datetime) -> Verdict:
-        days = _daily(laid, sums=True)
+        days = laid.values if laid.daily else daily(laid.first, laid.values, "sum")
         last = laid.time(-1)
         through = last.day
         length = calendar.monthrange(last.year, last.month)[1]
@@ -114,20 +114,6 @@ class Forecast(EachSeries[Parameters]):
         if total > limit:
             return self.finding(f"{sentence}, above {quantity(limit, unit)}", labels, evidence)
         return self.quiet(sentence, labels, evidence)
-
-
-def _daily(laid: Grid, *, sums: bool = False) -> Values:
-    """One value a day: of hourly sums their sum, of hourly gauges the last."""
-    if laid.daily:
-        return laid.values
-    begin = laid.first % 24
-    padded = np.concatenate([np.full(begin, np.nan), laid.values, np.full(-(begin + len(laid)) % 24, np.nan)])
-    rows = padded.reshape(-1, 24)
-    known = ~np.isnan(rows)
-    if sums:
-        return np.where(known.any(axis=1), np.nansum(rows, axis=1), np.nan)
-    last = 23 - np.argmax(known[:, ::-1], axis=1)
-    return np.where(known.any(axis=1), rows[np.arange(len(rows)), last], np.nan)
 
 
 def build(spec: RuleSpec, context: Context) -> Forecast:
