@@ -104,8 +104,9 @@ class Catalog:
         keys = [item.key for item in self.store.list(prefix) if item.key.endswith(".json")]
         records = [(key, data, parse_segment(data, key)) for key in keys if (data := get(self.store, key))]
         records.sort(key=lambda record: record[2].number)
-        previous = NO_RECORD
-        for number, (key, data, segment) in enumerate(records, start=1):
+        first = records[0][2] if records else None
+        previous = first.previous if first is not None and first.number > 1 else NO_RECORD
+        for number, (key, data, segment) in enumerate(records, start=first.number if first else 1):
             if segment.number != number:
                 raise IntegrityError(f"segment {number} of lineage {ref.lineage} is missing", where=self.store.where)
             if segment.previous != previous:

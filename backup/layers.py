@@ -5,10 +5,14 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
+from backup.copies.behind import Behind
+from backup.copies.immutable import ImmutabilityBody, last_tried
 from backup.records import VERIFICATION, VerificationBody
 from backup.survey import Drilled, Survey
+from opsctl.core.clock import iso
 from opsctl.core.ledger import Ledger
 from opsctl.core.result import Outcome
+from opsctl.core.words import counted
 
 
 class Layer(BaseModel):
@@ -30,8 +34,8 @@ class Layer(BaseModel):
     note: str | None
 
 
-def layers(stack: str, surveys: Sequence[Survey], ledger: Ledger) -> tuple[Layer, ...]:
-    """All five, from the looks at all repositories, the local one first."""
+def layers(stack: str, surveys: Sequence[Survey], ledger: Ledger, copies: Sequence[Behind] = ()) -> tuple[Layer, ...]:
+    """All five, from the looks at all repositories, the local one first; `copies` say how far the others are behind."""
     verified = dict(_verified(stack, ledger))
     passed = [drill for each in surveys for drill in each.drills if drill.passed]
     local = surveys[:1]
@@ -39,10 +43,8 @@ def layers(stack: str, surveys: Sequence[Survey], ledger: Ledger) -> tuple[Layer
     return (
         _copies(1, "physical backup", local, verified=verified, drills=passed, absent="there is no repository"),
         _binlog(local, passed),
-        _copies(
-            3, "copy off-site", off_site, verified=verified, drills=passed, absent="no repository with off_host = true"
-        ),
-        _absent(4, "immutable copy", "no repository that this host cannot delete from"),
+        _off_site(off_site, copies, verified, passed),
+        _immutable([each for each in off_site if each.immutable], last_tried(ledger, stack), verified, passed),
         _absent(5, "logical export", "none is made"),
     )
 
@@ -71,6 +73,45 @@ def _copies(
         drilled=max((drill.finished for drill in drills if drill.repository in names), default=None),
         note=_note(surveys, None if newest else "there is no backup yet"),
     )
+
+
+def _off_site(
+    surveys: Sequence[Survey], copies: Sequence[Behind], verified: dict[str, datetime], drills: Sequence[Drilled]
+) -> Layer:
+    """A copy elsewhere, and what is still missing there."""
+    absent = "no repository with off_host = true"
+    layer = _copies(3, "copy off-site", surveys, verified=verified, drills=drills, absent=absent)
+    names = {each.name for each in surveys}
+    notes = [
+        f"'{each.repository}' lacks {counted(each.backlog, 'object')}, the oldest of {iso(each.oldest)}"
+        for each in copies
+        if each.repository in names and each.oldest is not None
+    ]
+    return layer.model_copy(update={"note": "; ".join([layer.note, *notes] if layer.note else notes) or None})
+
+
+def _immutable(
+    surveys: Sequence[Survey],
+    tried: dict[str, tuple[datetime, ImmutabilityBody]],
+    verified: dict[str, datetime],
+    drills: Sequence[Drilled],
+) -> Layer:
+    """What withstood every attack, and is what was signed: verified is what is both, since the older of the two."""
+    absent = "no repository that locks what it receives (lock_days)"
+    layer = _copies(4, "immutable copy", surveys, verified=verified, drills=drills, absent=absent)
+    notes, proved = [], []
+    for each in surveys:
+        at, body = tried.get(each.name, (None, None))
+        if body is None:
+            notes.append(f"nobody has tried to harm '{each.name}' yet: opsctl doctor")
+        elif body.harmed:
+            notes.append(f"'{each.name}' did not withstand: {', '.join(body.harmed)}")
+        elif at is not None:
+            proved.append(at)
+    if layer.verified is not None:
+        both = min(layer.verified, max(proved)) if proved and not notes else None
+        layer = layer.model_copy(update={"verified": both})
+    return layer.model_copy(update={"note": "; ".join([layer.note, *notes] if layer.note else notes) or None})
 
 
 def _binlog(surveys: Sequence[Survey], drills: Sequence[Drilled]) -> Layer:

@@ -51,3 +51,8 @@ def drills(stack: str) -> str:
 def checkpoints(stack: str) -> str:
     """Prefix of ledger checkpoints."""
     return f"{stack}/checkpoints/"
+
+
+def canaries(stack: str) -> str:
+    """Prefix of objects that are there to be attacked."""
+    return f"{stack}/canaries/"

@@ -13,11 +13,12 @@ from opsctl.core.store import MissingError, StoreError
 
 @dataclass(frozen=True)
 class Place:
-    """A repository as the settings name it."""
+    """A repository as the settings name it; `immutable`: it is to keep what it receives from everybody."""
 
     name: str
     catalog: Catalog
     off_host: bool
+    immutable: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Survey:
     reach: Reach
     drills: tuple[Drilled, ...]
     problem: str | None = None
+    immutable: bool = False
 
 
 def survey(place: Place, drills: Callable[[Catalog], Iterable[Drilled]]) -> Survey:
@@ -67,7 +69,8 @@ def survey(place: Place, drills: Callable[[Catalog], Iterable[Drilled]]) -> Surv
     except (UnreachableError, StoreError, AuthError) as error:
         nothing = Reach(None, f"the repository '{place.name}' could not be looked at", None)
         where = place.catalog.store.where
-        return Survey(place.name, where, place.off_host, None, None, nothing, (), problem=error.message)
+        problem, immutable = error.message, place.immutable
+        return Survey(place.name, where, place.off_host, None, None, nothing, (), problem, immutable)
 
 
 def _look(place: Place, drills: Callable[[Catalog], Iterable[Drilled]]) -> Survey:
@@ -84,6 +87,7 @@ def _look(place: Place, drills: Callable[[Catalog], Iterable[Drilled]]) -> Surve
         shipped=segments[-1].sealed_at if segments else None,
         reach=_reach(catalog, ids[-1], backed_up, beats) if backed_up else Reach(None, "there is no backup", None),
         drills=tuple(drills(catalog)),
+        immutable=place.immutable,
     )
 
 

@@ -80,7 +80,7 @@ def open_logs(
         for first in _candidates(lineages[ref], database):
             file = opener.open(first)
             if _continues(file, database.binlog_position, state):
-                rest = _wanted(lineages[ref][first.number :], until)
+                rest = _wanted([segment for segment in lineages[ref] if segment.number > first.number], until)
                 files = (file, *(opener.open(segment) for segment in rest))
                 _verify([*files])
                 return Logs(files, database.binlog_position, state, _beyond(ref, lineages))

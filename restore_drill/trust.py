@@ -81,11 +81,11 @@ def _verify_reach(catalog: Catalog, head: Head, what: str) -> None:
         records = catalog.segments(LineageRef(head.server, head.lineage))
     except SignatureError as error:  # the head's own held; that a segment's does not is for who replays it to report
         raise IntegrityError(error.message, where=error.where, hint=error.hint) from error
-    if len(records) < head.segments:
-        raise _rolled_back(
-            catalog, f"lineage {head.lineage} has {len(records)} segments, and {head.segments} in {what}"
-        )
-    if sha256_hex(canonical(records[head.segments - 1])) != head.last_record:
+    last = next((record for record in records if record.number == head.segments), None)
+    if last is None:
+        reach = records[-1].number if records else 0
+        raise _rolled_back(catalog, f"lineage {head.lineage} ends at segment {reach}, and at {head.segments} in {what}")
+    if sha256_hex(canonical(last)) != head.last_record:
         raise _rolled_back(catalog, f"segment {head.segments} of lineage {head.lineage} is another than in {what}")
 
 

@@ -121,5 +121,6 @@ def layers(session: Session) -> Answer:
     """Show the five layers: set up or not, last success, last verified, last drilled."""
     settings = session.settings
     surveys = wire.surveys(settings)
-    document = status_view.BackupLayers(layers=look_at_layers(settings.stack.name, surveys, wire.ledger(settings)))
+    found = look_at_layers(settings.stack.name, surveys, wire.ledger(settings), wire.copies(settings))
+    document = status_view.BackupLayers(layers=found)
     return Answer(document, lambda paint: status_view.layers_text(document.layers, paint), exit_code(surveys))

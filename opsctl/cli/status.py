@@ -14,5 +14,7 @@ def status(session: Session) -> Answer:
     """Say what could be brought back right now, what proves it, and what is due."""
     settings = session.settings
     surveys = wire.surveys(settings)
-    document = view.document_of(settings.stack.name, look(settings, surveys, wire.ledger(settings)))
+    document = view.document_of(
+        settings.stack.name, look(settings, surveys, wire.ledger(settings), copies=wire.copies(settings))
+    )
     return Answer(document, lambda paint: view.text(document, paint), exit_code(surveys))

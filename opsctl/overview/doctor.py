@@ -11,10 +11,12 @@ from opsctl.core.result import Outcome, Result
 from opsctl.core.runner import LocalRunner, Runner
 from opsctl.core.settings import Loaded
 from opsctl.overview import wire
+from opsctl.overview.copying import destination
 from opsctl.overview.probes.clock import clock_probes
 from opsctl.overview.probes.files import password_probes, settings_probes, stack_probes
 from opsctl.overview.probes.grants import grant_probes
 from opsctl.overview.probes.history import ledger_probe
+from opsctl.overview.probes.immutable import immutable_probes
 from opsctl.overview.probes.keys import (
     identity_probes,
     match_probe,
@@ -56,6 +58,10 @@ def _all(loaded: Loaded[Settings], *, makes: bool, drills: bool) -> Iterator[Pro
         yield from _of_drill_host(settings, first)
     for place in wire.places(settings):
         yield from repository_probes(place.name, place.catalog, writes=makes)
+    if makes and settings.repositories:
+        stack, ledger, alone = settings.stack.name, wire.ledger(settings), settings.machine.place == "host"
+        for repository in settings.repositories[1:]:
+            yield from immutable_probes(destination(repository), stack, ledger, alone=alone)
 
 
 def _of_host(settings: Settings, directory: Path) -> Iterator[Probe]:

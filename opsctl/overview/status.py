@@ -4,11 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from backup.copies.behind import Behind
 from backup.layers import Layer, layers
 from backup.survey import Drilled, Reach, Survey
 from opsctl.core.clock import SKEW, utcnow
 from opsctl.core.errors import ExitCode
 from opsctl.core.ledger import Ledger
+from opsctl.core.words import counted
 from opsctl.settings import Settings
 
 
@@ -30,13 +32,21 @@ class Status:
     reach: Reach
     off_host_until: datetime | None
     last_drill: Drilled | None
+    copies: tuple[Behind, ...]
     due: tuple[Due, ...]
 
 
-def look(settings: Settings, surveys: Sequence[Survey], ledger: Ledger, *, at: datetime | None = None) -> Status:
-    """Put the looks at all repositories, the local one first, and the ledger together."""
+def look(
+    settings: Settings,
+    surveys: Sequence[Survey],
+    ledger: Ledger,
+    *,
+    copies: Sequence[Behind] = (),
+    at: datetime | None = None,
+) -> Status:
+    """Put the looks at all repositories, the local one first, the ledger, and what is still to be copied together."""
     now = utcnow() if at is None else at
-    found = layers(settings.stack.name, surveys, ledger)
+    found = layers(settings.stack.name, surveys, ledger, copies)
     reach = surveys[0].reach if surveys else Reach(None, "the settings name no repository", None)
     off_host = [each.reach.until for each in surveys if each.off_host]
     drills = [drill for each in surveys for drill in each.drills]
@@ -47,7 +57,12 @@ def look(settings: Settings, surveys: Sequence[Survey], ledger: Ledger, *, at: d
         reach=reach,
         off_host_until=max((until for until in off_host if until is not None), default=None),
         last_drill=max(drills, key=lambda drill: drill.finished, default=None),
-        due=(*_unseen(surveys), *_due(settings, found, reach, drills, now)),
+        copies=tuple(copies),
+        due=(
+            *_unseen(surveys),
+            *_due(settings, found, reach, drills, now),
+            *_uncopied(copies, timedelta(minutes=settings.copies.fresh_min), now),
+        ),
     )
 
 
@@ -60,6 +75,15 @@ def _unseen(surveys: Sequence[Survey]) -> Iterator[Due]:
     for each in surveys:
         if each.problem:
             yield Due(f"a look at the repository '{each.name}' ({each.where}): {each.problem}", "opsctl doctor")
+
+
+def _uncopied(copies: Sequence[Behind], fresh: timedelta, now: datetime) -> Iterator[Due]:
+    """What waits too long for its copy, or was dated by a clock that ran ahead."""
+    for each in copies:
+        if each.oldest is not None and not _within(fresh, each.oldest, now):
+            waiting = f"{counted(each.backlog, 'object')}, for {each.lag_s(now) / 60:.0f} min"
+            why = f": {each.problems[0]}" if each.problems else ""
+            yield Due(f"a copy to '{each.repository}': {waiting}{why}", "opsctl backup copy")
 
 
 def _due(

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from backup.catalog import Catalog
 from backup.checkpoints import publish_checkpoint
 from backup.context import Host
+from backup.copies.behind import Behind, behind
+from backup.settings import S3Repository
 from backup.stores import open_store
 from backup.survey import Drilled, Place, Survey, survey
 from opsctl.core.ledger import SqliteLedger
@@ -82,7 +84,12 @@ def drill_host(settings: Settings, progress: Progress, repository: str | None = 
 def places(settings: Settings) -> tuple[Place, ...]:
     """All repositories, the local one first."""
     return tuple(
-        Place(repository.name, catalog(settings, repository.name), repository.off_host)
+        Place(
+            repository.name,
+            catalog(settings, repository.name),
+            repository.off_host,
+            immutable=isinstance(repository, S3Repository) and repository.lock_days is not None,
+        )
         for repository in settings.repositories
     )
 
@@ -90,6 +97,13 @@ def places(settings: Settings) -> tuple[Place, ...]:
 def surveys(settings: Settings) -> tuple[Survey, ...]:
     """A look at each repository, the local one first. Raises IntegrityError when something in one does not hold."""
     return tuple(survey(place, _drills) for place in places(settings))
+
+
+def copies(settings: Settings) -> tuple[Behind, ...]:
+    """How far the other repositories are behind, on a machine that makes backups."""
+    if settings.machine.place not in {"host", "all"}:
+        return ()
+    return behind(catalog(settings), ledger(settings), [each.name for each in settings.repositories[1:]])
 
 
 def _drills(found: Catalog) -> Iterator[Drilled]:

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from backup.layers import Layer
 from opsctl.cli.output import Document, Painter
 from opsctl.cli.table import Cell, table, wrap
-from opsctl.cli.words import ago, when
+from opsctl.cli.words import ago, seconds, size, when
+from opsctl.core.words import counted
 from opsctl.overview.status import Status
 
 
@@ -45,6 +46,19 @@ class RepositoryState(BaseModel):
     problem: str | None
 
 
+class CopyState(BaseModel):
+    """How far a repository is behind the first: objects, bytes, and the seconds for which the oldest of them waits.
+
+    `copied` is the end of the last run that could look there (UTC).
+    """
+
+    repository: str
+    copied: datetime | None
+    backlog: int
+    backlog_size: int
+    lag_s: float
+
+
 class StatusDocument(Document):
     """What could be brought back right now, what proves it, and what is due; times are UTC."""
 
@@ -57,6 +71,7 @@ class StatusDocument(Document):
     off_host_until: datetime | None
     last_drill: LastDrill | None
     repositories: tuple[RepositoryState, ...]
+    copies: tuple[CopyState, ...]
     layers: tuple[Layer, ...]
     due: tuple[DueAction, ...]
 
@@ -105,6 +120,16 @@ def document_of(stack: str, status: Status) -> StatusDocument:
             )
             for each in status.repositories
         ),
+        copies=tuple(
+            CopyState(
+                repository=each.repository,
+                copied=each.copied,
+                backlog=each.backlog,
+                backlog_size=each.backlog_size,
+                lag_s=each.lag_s(status.at),
+            )
+            for each in status.copies
+        ),
         layers=status.layers,
         due=tuple(DueAction(what=due.what, command=due.command) for due in status.due),
     )
@@ -152,6 +177,12 @@ def _off_host(document: StatusDocument, paint: Painter) -> Iterator[str]:
         yield paint(f"If the host is lost: not known, {' and '.join(unseen)} could not be looked at.", "yellow")
     elif document.recoverable_until is not None:
         yield paint("There is no off-host copy: a lost host loses everything.", "red")
+    for copy in document.copies:
+        if copy.copied is None:
+            yield paint(f"Nothing was ever copied to '{copy.repository}'.", "yellow")
+        elif copy.backlog:
+            missing = f"{counted(copy.backlog, 'object')}, {size(copy.backlog_size)}, for {seconds(copy.lag_s)}"
+            yield f"Still to be copied to '{copy.repository}': {missing}."
 
 
 def _drilled(drill: LastDrill | None, paint: Painter) -> Iterator[str]:

@@ -46,8 +46,9 @@ def tamper(store: AttackableStore, prefix: str, *, retain_until: datetime | None
             upload.commit()
         said = _carry_out(store.attacks(key)[name])
         attempts.append(Attempt(name, _is_whole(store, key), said))
+    for item in list(store.list(prefix)):  # also what an attack has made of one
         with contextlib.suppress(OpsError):
-            store.delete(key)
+            store.delete(item.key)
     return attempts
 
 

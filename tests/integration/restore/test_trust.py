@@ -80,7 +80,7 @@ def test_a_head_that_is_gone_is_refused(seen: Repository) -> None:
 
 def test_a_segment_gone_from_the_end_is_refused(seen: Repository) -> None:
     remove(seen, "acme/binlog/db-7/*/db-bin.000003*")
-    assert "has 2 segments, and 3 in" in refusal(seen)
+    assert "ends at segment 2, and at 3 in" in refusal(seen)
 
 
 def test_a_head_over_fewer_segments_is_refused(seen: Repository) -> None:
@@ -105,7 +105,7 @@ def test_a_lineage_that_vanished_is_refused(history: History, seen: Repository) 
     other = "20260102T000000Z-bbbbbbbb"
     seen.ship(history.files[0], lineage=other)
     seen.publish_head(at=utcnow() + timedelta(seconds=5), lineage=other)
-    assert "has 0 segments, and 3 in what this machine saw" in refusal(seen)
+    assert "ends at segment 0, and at 3 in what this machine saw" in refusal(seen)
 
 
 def test_a_backup_that_is_gone_is_refused(history: History, seen: Repository) -> None:
