@@ -143,7 +143,6 @@ class CostExport(Section):
     zone: str = Field("", description="Zone of times without one, and in which its days are counted.")
     settle_days: float = Field(2, description="Days after which a day's cost is final.", ge=0)
     budget: float | None = Field(None, description="Money for a calendar month.", gt=0, examples=[500.0])
-    stale_days: float = Field(3, description="Days without a newer row after which the export is stale.", gt=0)
 
     @model_validator(mode="after")
     def _columns_are_known(self) -> "CostExport":
