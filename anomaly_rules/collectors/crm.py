@@ -50,7 +50,7 @@ class CrmLook:
     @property
     def name(self) -> str:
         """The source and what is looked at."""
-        return f"{self.crm.name}: {self.metric.title}"
+        return f"{self.crm.name}: {self.metric.id.partition('.')[2].replace('_', ' ')}"
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

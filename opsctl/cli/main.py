@@ -36,6 +36,7 @@ class Root(LazyGroup):
         "binlog": "Ship binary logs, list what was shipped, find gaps.",
         "drill": "Prove that backups restore.",
         "notify": "Say who hears of trouble, and try it.",
+        "anomalies": "Measure, and judge what was measured.",
         "vault": "Archive chats, with an audit log that anyone can verify.",
         "config": "Show, check or generate the settings.",
         "ledger": "Read and verify the list of what runs have proved.",

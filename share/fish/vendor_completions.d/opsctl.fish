@@ -7,7 +7,7 @@ function __opsctl_at
             set skip no
         else if contains -- $word --action --actor --at --backup --chat --config --confirm --date-order --dir --dump --fault --gtid --keys-recipient --kind --limit --lock-dir --lock-wait --origin --out --parallel --place --reason --recipient --remove --repository --root --scratch-dir --sender --since --socket --stack --state-dir --subject --to --until --zone
             set skip yes
-        else if contains -- (string join -- ' ' $at $word) demo init status doctor backup 'backup run' 'backup copy' 'backup list' 'backup show' 'backup verify' 'backup layers' restore binlog 'binlog ship' 'binlog list' 'binlog gaps' drill 'drill run' 'drill list' 'drill show' 'drill self-test' notify 'notify list' 'notify test' vault 'vault init' 'vault migrate' 'vault import' 'vault verify' 'vault checkpoint' 'vault prove' 'vault check-proof' 'vault renew' 'vault attack-test' 'vault search' 'vault show' 'vault stats' 'vault log' config 'config show' 'config validate' 'config generate' ledger 'ledger list' 'ledger show' 'ledger verify' 'ledger export'
+        else if contains -- (string join -- ' ' $at $word) demo init status doctor backup 'backup run' 'backup copy' 'backup list' 'backup show' 'backup verify' 'backup layers' restore binlog 'binlog ship' 'binlog list' 'binlog gaps' drill 'drill run' 'drill list' 'drill show' 'drill self-test' notify 'notify list' 'notify test' anomalies 'anomalies collect' vault 'vault init' 'vault migrate' 'vault import' 'vault verify' 'vault checkpoint' 'vault prove' 'vault check-proof' 'vault renew' 'vault attack-test' 'vault search' 'vault show' 'vault stats' 'vault log' config 'config show' 'config validate' 'config generate' ledger 'ledger list' 'ledger show' 'ledger verify' 'ledger export'
             set -a at $word
         end
     end
@@ -25,6 +25,7 @@ complete -c opsctl -n __opsctl_is -f -a restore -d 'Restore into a directory: da
 complete -c opsctl -n __opsctl_is -f -a binlog -d 'Ship binary logs, list what was shipped, find gaps.'
 complete -c opsctl -n __opsctl_is -f -a drill -d 'Prove that backups restore.'
 complete -c opsctl -n __opsctl_is -f -a notify -d 'Say who hears of trouble, and try it.'
+complete -c opsctl -n __opsctl_is -f -a anomalies -d 'Measure, and judge what was measured.'
 complete -c opsctl -n __opsctl_is -f -a vault -d 'Archive chats, with an audit log that anyone can verify.'
 complete -c opsctl -n __opsctl_is -f -a config -d 'Show, check or generate the settings.'
 complete -c opsctl -n __opsctl_is -f -a ledger -d 'Read and verify the list of what runs have proved.'
@@ -227,6 +228,15 @@ complete -c opsctl -n '__opsctl_is notify test' -l debug -d 'Show tracebacks.'
 complete -c opsctl -n '__opsctl_is notify test' -l no-color -d 'No colours; so does NO_COLOR=1.'
 complete -c opsctl -n '__opsctl_is notify test' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
 complete -c opsctl -n '__opsctl_is notify test' -l help -s h -d 'Show this message and exit.'
+complete -c opsctl -n '__opsctl_is anomalies' -f -a collect -d 'Read every source, and keep what is new or was revised; a source that cannot be read stops no other.'
+complete -c opsctl -n '__opsctl_is anomalies' -l help -s h -d 'Show this message and exit.'
+complete -c opsctl -n '__opsctl_is anomalies collect' -l config -r -d 'Settings file (default: ./ or /etc/opsctl/opsctl.toml).'
+complete -c opsctl -n '__opsctl_is anomalies collect' -l json -d 'Answer in JSON (its schemas: docs/schemas).'
+complete -c opsctl -n '__opsctl_is anomalies collect' -l quiet -s q -d 'Say nothing on success, show no progress.'
+complete -c opsctl -n '__opsctl_is anomalies collect' -l debug -d 'Show tracebacks.'
+complete -c opsctl -n '__opsctl_is anomalies collect' -l no-color -d 'No colours; so does NO_COLOR=1.'
+complete -c opsctl -n '__opsctl_is anomalies collect' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
+complete -c opsctl -n '__opsctl_is anomalies collect' -l help -s h -d 'Show this message and exit.'
 complete -c opsctl -n '__opsctl_is vault' -f -a init -d 'Make the vault\'s database, its accounts with exactly their privileges, and its tables.'
 complete -c opsctl -n '__opsctl_is vault' -f -a migrate -d 'Bring the vault to the newest schema; an interrupted migration goes on.'
 complete -c opsctl -n '__opsctl_is vault' -f -a import -d 'Import a WhatsApp export; what is there already is not added again.'

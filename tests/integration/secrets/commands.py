@@ -71,6 +71,7 @@ USES: dict[str, Use] = {
         failing_words="--latest --to {new}",
     ),
     "drill run": Use("", ((MANGLED, 2), (IDENTITY, 4), (ARCHIVE, 4), (SITE, 4)), once=True),
+    "anomalies collect": Use("", ((MANGLED, 2), (PASSWORD, 3), (BIGQUERY_MANGLED, 3))),
     "drill list": Use(),
     "drill show": Use(),
     "drill self-test": Use("--fault wp-password", ((MANGLED, 2), (IDENTITY, 4)), once=True),

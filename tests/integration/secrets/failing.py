@@ -43,7 +43,7 @@ def mangled(host: SecretHost) -> Path:
 def wrong_password(host: SecretHost) -> Path:
     """Every account's password is another."""
     file = host.plant("wrong password")
-    pattern = re.compile(r'^(\w+_password_file) = ".*"$', re.MULTILINE)
+    pattern = re.compile(r'^((?:\w+_)?password_file) = ".*"$', re.MULTILINE)
     return host.variant(PASSWORD, lambda text: pattern.sub(rf'\1 = "{file}"', text))
 
 
