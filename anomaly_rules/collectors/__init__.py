@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from anomaly_rules.metric import Cadence, Metric
@@ -89,14 +89,12 @@ def hour(moment: datetime) -> datetime:
 
 
 def latest(cadence: Cadence, now: datetime) -> datetime:
-    """The time under which what is found now is kept: the last period that is over, so that it is judged at once."""
-    if cadence is Cadence.HOURLY:
-        return hour(now) - timedelta(hours=1)
-    return hour(now).replace(hour=0) - timedelta(days=1)
+    """The time under which what is found now is kept: the beginning of the hour, or of the day (UTC)."""
+    return hour(now) if cadence is Cadence.HOURLY else hour(now).replace(hour=0)
 
 
 def gauges(span: Span, found: Iterable[tuple[Metric, float, Labels]], notes: Iterable[str] = ()) -> Reading:
-    """A reading of what is so now: each value under the last period that is over."""
+    """A reading of what is so now: each value under the hour or day that it is."""
     samples = tuple(
         Sample(SeriesId(metric.id, named), latest(metric.cadence, span.now), float(value))
         for metric, value, named in found

@@ -65,9 +65,15 @@ class CallLog:
         until = hour(span.now)
         known = [call for call in calls if span.since <= call.at < until]
         samples = []
-        for metric, found in ((CALLS, known), (ERRORS, [call for call in known if not call.good])):
-            counts = Counter(hour(call.at) for call in found)
-            samples += [sample(metric, time, count, source=self.name) for time, count in counts.items()]
+        counts, failed = (
+            Counter(hour(call.at) for call in known),
+            Counter(hour(call.at) for call in known if not call.good),
+        )
+        for time, count in counts.items():
+            samples += [
+                sample(CALLS, time, count, source=self.name),
+                sample(ERRORS, time, failed[time], source=self.name),
+            ]
         notes: list[str] = []
         if self.source.cost:
             zone = ZoneInfo(self.days_in)

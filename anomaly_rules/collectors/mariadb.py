@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 
 from anomaly_rules.collectors import Collector, Reading, Span, gauges, labels
@@ -18,8 +17,8 @@ def _gauge(name: str, title: str, unit: str, *names: str, daily: bool = False) -
     return Metric(id=MetricId(name), title=title, cadence=cadence, form="gauge", unit=unit, labels=names)
 
 
-REPLICATES = _gauge("db.replica_running", "whether a replica's threads run", "", "channel")
-LAG = _gauge("db.replica_lag", "how far a replica is behind", "s", "channel")
+STOPPED = _gauge("db.replicas_stopped", "replication channels that do not run", "channels")
+LAG = _gauge("db.replica_lag", "how far the slowest replication channel is behind", "s")
 CONNECTIONS = _gauge(
     "db.connections_share", "connections, as a share of those allowed (all: some were refused)", "share"
 )
@@ -32,7 +31,7 @@ DEFINITIONS = _gauge("db.definitions", "fingerprint of grants and triggers", "",
 _OWN = ("information_schema", "performance_schema", "mysql", "sys")
 _SIGNED = {"tinyint": 7, "smallint": 15, "mediumint": 23, "int": 31, "bigint": 63}
 _COUNTED = ("Innodb_deadlocks", "Connection_errors_max_connections")
-_STATUS = ("Threads_connected", *_COUNTED)
+_STATUS = ("Threads_connected", "Uptime", *_COUNTED)
 _SMALL = 16 << 20
 """Tables smaller than this (bytes) grow as they like."""
 
@@ -75,27 +74,26 @@ class Counters:
                 for name, value in rows(connection, "SHOW GLOBAL STATUS WHERE Variable_name IN %s", _STATUS)
             }
             limit = float(rows(connection, "SELECT @@GLOBAL.max_connections")[0][0])
-        refused = _added(status, span.memory, "Connection_errors_max_connections")
+        refused = span.last is not None and _added(status, span.memory, "Connection_errors_max_connections") > 0
         share = 1.0 if refused else status["Threads_connected"] / limit
         found: list[tuple[Metric, float, Labels]] = [(CONNECTIONS, share, ())]
-        deadlocks = _added(status, span.memory, "Innodb_deadlocks")
-        if deadlocks is not None and span.last is not None:
-            hours = max((span.now - span.last) / timedelta(hours=1), 1.0)
-            found.append((DEADLOCKS, deadlocks / hours, ()))
+        if "Innodb_deadlocks" in status:
+            added = _added(status, span.memory, "Innodb_deadlocks")
+            seconds = status["Uptime"] if span.last is None else (span.now - span.last).total_seconds()
+            found.append((DEADLOCKS, added / max(seconds / 3600, 1.0), ()))
         return replace(gauges(span, found), memory={name: status[name] for name in _COUNTED if name in status})
 
 
-def _added(status: Mapping[str, float], memory: Mapping[str, float], name: str) -> float | None:
+def _added(status: Mapping[str, float], memory: Mapping[str, float], name: str) -> float:
     """How much a counter has grown since the last look; one that is smaller has begun anew with the server."""
-    if name not in status or name not in memory:
-        return None
-    return status[name] - memory[name] if status[name] >= memory[name] else status[name]
+    before = memory.get(name, 0.0)
+    return status[name] - before if status[name] >= before else status[name]
 
 
 def collectors(server: Database) -> tuple[Collector, ...]:
     """All looks at the server."""
     return (
-        ServerLook(server, "replication", (REPLICATES, LAG), replication),
+        ServerLook(server, "replication", (STOPPED, LAG), replication),
         Counters(server),
         ServerLook(server, "transactions", (TRANSACTION,), transactions),
         ServerLook(server, "AUTO_INCREMENT columns", (COUNTER,), counters),
@@ -105,13 +103,12 @@ def collectors(server: Database) -> tuple[Collector, ...]:
 
 
 def replication(connection: Connection) -> Found:
-    """Each channel of a replica; nothing where there is none."""
-    for channel in _named(connection, "SHOW ALL SLAVES STATUS"):
-        name = labels(channel=str(channel["Connection_name"] or "default"))
-        running = channel["Slave_IO_Running"] == "Yes" and channel["Slave_SQL_Running"] == "Yes"
-        yield REPLICATES, float(running), name
-        if channel["Seconds_Behind_Master"] is not None:
-            yield LAG, float(channel["Seconds_Behind_Master"]), name
+    """How many channels of this replica do not run, and how far the slowest is behind; 0 where it is no replica."""
+    channels = tuple(_named(connection, "SHOW ALL SLAVES STATUS"))
+    running = [each["Slave_IO_Running"] == "Yes" and each["Slave_SQL_Running"] == "Yes" for each in channels]
+    yield STOPPED, float(running.count(False)), ()
+    behind = [float(each["Seconds_Behind_Master"] or 0) for each in channels]
+    yield LAG, max(behind, default=0.0), ()
 
 
 def transactions(connection: Connection) -> Found:
@@ -142,15 +139,19 @@ def counters(connection: Connection) -> Found:
 
 
 def sizes(connection: Connection) -> Found:
-    """Data and indexes of each table that is not small."""
+    """Data and indexes of each table that is not small, and of all small ones together."""
+    small = 0.0
     for schema, name, size in rows(
         connection,
-        "SELECT TABLE_SCHEMA, TABLE_NAME, COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0) AS size "
-        "FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' AND TABLE_SCHEMA NOT IN %s HAVING size >= %s",
+        "SELECT TABLE_SCHEMA, TABLE_NAME, COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0) "
+        "FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' AND TABLE_SCHEMA NOT IN %s",
         _OWN,
-        _SMALL,
     ):
-        yield SIZE, float(size), labels(table=f"{schema}.{name}")
+        if size >= _SMALL:
+            yield SIZE, float(size), labels(table=f"{schema}.{name}")
+        else:
+            small += float(size)
+    yield SIZE, small, labels(table="(all small ones)")
 
 
 def definitions(connection: Connection) -> Found:

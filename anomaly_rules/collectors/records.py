@@ -114,12 +114,13 @@ class Gaps:
 
     def read(self, span: Span) -> Reading:
         """Count. Raises OpsError when the ledger cannot be read or a record has another form."""
-        hours: dict[datetime, int] = {}
+        hours: dict[datetime, int] = {hour(span.now) - timedelta(hours=1): 0}
         for record in _of(self.records(), "shipment"):
             if span.since <= record.finished < hour(span.now):
-                begin = hour(record.finished)
-                hours[begin] = hours.get(begin, 0) + len(_body(record, _Shipment).gaps)
-        samples: list[Sample] = [sample(GAPS, time, count) for time, count in hours.items() if count]
+                begin, gaps = hour(record.finished), len(_body(record, _Shipment).gaps)
+                if gaps:
+                    hours[begin] = hours.get(begin, 0) + gaps
+        samples: list[Sample] = [sample(GAPS, time, count) for time, count in hours.items()]
         return Reading(tuple(samples), hour(span.now))
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from anomaly_rules.collectors import Reading, Sample, Span, hour, latest, sample
-from anomaly_rules.collectors.clock import begins, day_of, moments, naive
+from anomaly_rules.collectors.clock import begins, day_before, day_of, moments, naive
 from anomaly_rules.collectors.database import Database, Table, TimeColumn, quote, table
 from anomaly_rules.metric import Cadence, Metric
 from opsctl.core.clock import SKEW
@@ -86,6 +86,9 @@ class RowCounts:
             notes = tuple(self._undated(connection, found, column))
             future = self._future(connection, found, column, span.now)
         samples = [*self._hours_and_days(counted_rows, column, span), future]
+        if not counted_rows:  # a table that nothing was ever written to has a series as well
+            samples.append(self._sample(HOURLY, hour(span.now) - timedelta(hours=1), 0, None))
+            samples.append(self._sample(DAILY, day_before(span.now, ZoneInfo(self.days_in)), 0, None))
         return Reading(tuple(samples), hour(span.now), notes)
 
     def _counts(

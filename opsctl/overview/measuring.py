@@ -95,8 +95,15 @@ def _records(settings: Settings) -> Iterator[Collector]:
     if settings.repositories:
         drilled = (look_at.DRILL_OVERDUE, look_at.RECOVERY_TIME, look_at.RECOVERY_POINT)
         yield RecordsLook("drills", partial(_drills, settings, ledger), drilled, look_at.drills)
-    yield RecordsLook("drift", ledger, (look_at.DRIFT,), look_at.drift)
-    yield RecordsLook("reviews, clocks and agreements", ledger, (look_at.DUTY_OVERDUE,), look_at.duties)
+    if _any_record(settings, "drift"):
+        yield RecordsLook("drift", ledger, (look_at.DRIFT,), look_at.drift)
+    if _any_record(settings, *look_at.DUTIES):
+        yield RecordsLook("reviews, clocks and agreements", ledger, (look_at.DUTY_OVERDUE,), look_at.duties)
+
+
+def _any_record(settings: Settings, *kinds: str) -> bool:
+    """What nothing was ever recorded of is not done here, and nothing is missing."""
+    return any(next(wire.ledger(settings).query(kind), None) is not None for kind in kinds)
 
 
 def _drills(settings: Settings, ledger: Callable[[], Iterable[AnyRecord]]) -> Iterator[AnyRecord]:
