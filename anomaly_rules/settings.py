@@ -1,5 +1,6 @@
 """Settings of the rules over measurements: how they are collected, and the sources that are the customer's own."""
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -33,6 +34,13 @@ class AnomaliesSection(Section):
     )
     time_server: str | None = Field(
         None, description="NTP server that the clock is compared with.", examples=["pool.ntp.org"]
+    )
+    holidays: tuple[date, ...] = Field(
+        (), description="Days on which business rests: low values are no findings.", examples=[["2026-12-25"]]
+    )
+    rules_off: tuple[str, ...] = Field((), description="Rules that are not run.", examples=[["failed-logins"]])
+    rule_files: tuple[Path, ...] = Field(
+        (), description="Python files with rules of the customer's own.", examples=[["/etc/opsctl/rules.py"]]
     )
     packages: bool = Field(True, description="Whether to count security updates that apt has not installed.")
 

@@ -61,13 +61,20 @@ def build(spec: RuleSpec, context: Context) -> Rule:
         raise SettingsError(
             f"rule '{spec.id}' is of no known kind: '{spec.kind}'", hint=f"there are: {', '.join(KINDS)}"
         )
-    if spec.metric not in context.metrics:
-        raise SettingsError(
-            f"rule '{spec.id}' judges '{spec.metric}', and no source measures that",
-            hint="metrics that there are: opsctl anomalies collect --list",
-        )
+    _measured(spec, spec.metric, context)
     kind: Kind = importlib.import_module(f"anomaly_rules.kinds.{spec.kind}")
-    return kind.build(spec, context)
+    rule = kind.build(spec, context)
+    for metric in rule.needs:
+        _measured(spec, metric, context)
+    return rule
+
+
+def _measured(spec: RuleSpec, metric: MetricId, context: Context) -> None:
+    if metric not in context.metrics:
+        raise SettingsError(
+            f"rule '{spec.id}' needs '{metric}', and no source measures that",
+            hint="metrics that there are: opsctl anomalies rules --metrics",
+        )
 
 
 P = TypeVar("P", bound=Params)

@@ -1,6 +1,7 @@
 """What kinds have in common: a rule that judges the series of a metric one by one."""
 
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
@@ -66,7 +67,7 @@ class SpecRule(ABC, Generic[P]):
     def grid_of(self, series: Series, at: datetime) -> Grid:
         """A series of the judged metric on its grid, no longer than the rule looks back."""
         since = at - timedelta(days=self.reach_days)
-        skip = next((n for n, time in enumerate(series.times) if time >= since), len(series.times))
+        skip = bisect_left(series.times, since)
         return grid(Series(series.times[skip:], series.values[skip:]), self.metric, at)
 
     def could_not(self, why: str, labels: Labels = ()) -> Verdict:
