@@ -21,6 +21,7 @@ from opsctl.core.notify.settings import ChannelSection, NotifySection
 from opsctl.core.section import Section
 from opsctl.core.settings import ENV_DELIMITER, ENV_PREFIX, FileSettings, Loaded, find, load
 from opsctl.core.settings_example import example, render
+from opsctl.health.settings import HealthSection, QueueSection, RecoverySection, TimerSection, VisitSection
 from opsctl.stack.settings import DatabaseSection, NginxSection, SiteSection, StackSection
 from restore_drill.settings import DrillSection
 from vault.settings import VaultSection
@@ -60,6 +61,13 @@ class Settings(FileSettings):
         description="What else is measured for the rules: the customer's own tables, queues and bills, a table each.",
     )
     notify: NotifySection = NotifySection()
+    health: HealthSection = HealthSection()
+    visits: tuple[VisitSection, ...] = Field((), description="What health asks for as a visitor does, one table each.")
+    queues: tuple[QueueSection, ...] = Field((), description="Queues that health measures by SQL, one table each.")
+    timers: tuple[TimerSection, ...] = Field((), description="Timers that have to have run, one table each.")
+    recoveries: tuple[RecoverySection, ...] = Field(
+        (), description="What health may restart about a check that fails, one table each."
+    )
     channels: tuple[ChannelSection, ...] = Field((), description="Ways to reach people, one table each.")
 
     @field_validator("repositories")

@@ -1,17 +1,19 @@
 """Restore a backup, and the binary logs since, into a directory: verified, proved, and whole or not there at all."""
 
 import errno
+import hashlib
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from backup.manifest import Manifest, Part, Phase
 from opsctl.core.clock import iso, utcnow
-from opsctl.core.errors import OpsError, SettingsError
+from opsctl.core.errors import LockedError, OpsError, SettingsError
 from opsctl.core.failpoints import failpoint
+from opsctl.core.locks import lock
 from opsctl.core.process import command, run
 from opsctl.core.record import Record
 from opsctl.core.result import Outcome
@@ -77,7 +79,7 @@ def restore(
     require_empty(to)
     memory = HeadMemory(host.machine.state_dir, host.stack, host.repository)
     phases = Phases()
-    with needing_room(to.parent), workspace(to.parent, prefix=PREFIX) as paths:
+    with _announced(host, to), needing_room(to.parent), workspace(to.parent, prefix=PREFIX) as paths:
         catalog = host.catalog
         with phases.measured("trust"):
             head = check_head(catalog, memory.recall())
@@ -102,6 +104,24 @@ def restore(
         )
     )  # fmt: skip
     return report
+
+
+@contextmanager
+def _announced(host: DrillHost, to: Path) -> Iterator[None]:
+    """Hold a lock that tells health to keep its hands off. Raises LockedError for a second restore to the same place.
+
+    Whoever may not take it restarts nothing on this machine either; a restore does not fail for want of it.
+    """
+    name = f"restore-{host.stack}-{hashlib.sha256(bytes(to)).hexdigest()[:8]}"
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(lock(host.machine.lock_dir, name, doing=f"restore to {to}"))
+        except LockedError:
+            raise
+        except OpsError:
+            yield
+            return
+        yield
 
 
 def require_empty(to: Path) -> None:

@@ -35,6 +35,7 @@ class Root(LazyGroup):
         "restore": "Bring a backup, and the binary logs since, back into a directory.",
         "binlog": "Ship binary logs, list what was shipped, find gaps.",
         "drill": "Prove that backups restore.",
+        "health": "Look at what visitors and jobs depend on, and recover what may be.",
         "notify": "Say who hears of trouble, and try it.",
         "anomalies": "Measure, and judge what was measured.",
         "vault": "Archive chats, with an audit log that anyone can verify.",

@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from opsctl.core.clock import iso, utcnow
 from opsctl.core.errors import LockedError, OpsError
 
 POLL_S = 0.2
+_LOCKS = Path("/proc/locks")
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,28 @@ def lock(directory: Path, name: str, *, doing: str, wait_s: float = 0.0) -> Iter
         os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def held(directory: Path, patterns: Sequence[str]) -> str | None:
+    """Say who holds a lock whose name matches one of the patterns (fnmatch), or None; no lock is taken for that.
+
+    The kernel's own list (proc(5), /proc/locks) is read: a lock taken only to see whether it is free would keep
+    another run out. Raises OpsError when it cannot be read.
+    """
+    files = [path for pattern in patterns for path in sorted(directory.glob(f"{pattern}.lock"))]
+    if not files:
+        return None
+    try:
+        taken = {words[-3].split(":")[-1] for line in _LOCKS.read_text().splitlines() if len(words := line.split()) > 7}
+    except OSError as error:
+        raise OpsError(
+            f"locks cannot be looked at: {error.strerror}", where=str(_LOCKS), hint="is /proc mounted?"
+        ) from error
+    for path in files:
+        with contextlib.suppress(FileNotFoundError):
+            if str(path.stat().st_ino) in taken:
+                return _locked(path, path.stem).message
+    return None
 
 
 def _take(descriptor: int, path: Path, name: str, deadline: float) -> None:

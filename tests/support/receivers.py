@@ -85,6 +85,12 @@ class Receiver:
     answer: Callable[[Request], Answer]
     requests: list[Request] = field(default_factory=list)
     port: int = 0
+    arrived: threading.Condition = field(default_factory=threading.Condition)
+
+    def wait_for(self, number: int) -> None:
+        """Wait until so many requests have arrived."""
+        with self.arrived:
+            assert self.arrived.wait_for(lambda: len(self.requests) >= number, timeout=60)
 
     def url(self, scheme: str = "http", path: str = "") -> str:
         return f"{scheme}://127.0.0.1:{self.port}{path}"
@@ -99,7 +105,9 @@ def receiver(answer: Callable[[Request], Answer] = lambda request: (200, b"")) -
         def _take(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             request = Request(self.command, self.path, dict(self.headers.items()), body)
-            found.requests.append(request)
+            with found.arrived:
+                found.requests.append(request)
+                found.arrived.notify_all()
             status, data = found.answer(request)
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))

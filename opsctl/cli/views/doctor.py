@@ -4,12 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from opsctl.cli.output import Document, Painter
-from opsctl.cli.table import GAP, WIDTH, wrap
-from opsctl.cli.words import OUTCOME_STYLES
+from opsctl.cli.views.results import result_lines, tally
 from opsctl.core.result import Outcome, Result
-
-_MARKS = {Outcome.PASSED: "ok", Outcome.FAILED: "FAIL", Outcome.COULD_NOT_RUN: "????"}
-_MARK_WIDTH = 4
 
 
 class Doctor(Document):
@@ -36,35 +32,7 @@ def examined(place: str, results: Sequence[Result]) -> Doctor:
 
 
 def text(document: Doctor, paint: Painter) -> Iterator[str]:
-    """Write a line for what is good, and for everything else what was found and what to type next."""
-    said: set[str] = set()
-    for result in document.results:
-        yield from _result(result, paint, repeated=result.found in said)
-        said.add(result.found)
+    """Write the results and their number."""
+    yield from result_lines(document.results, paint)
     yield ""
-    parts = [f"{document.passed} ok"]
-    if document.failed:
-        parts.append(paint(f"{document.failed} failed", "red"))
-    if document.could_not_run:
-        parts.append(paint(f"{document.could_not_run} could not be looked at", "yellow"))
-    yield ", ".join(parts) + "."
-
-
-def _result(result: Result, paint: Painter, *, repeated: bool) -> Iterator[str]:
-    mark = paint(f"{_MARKS[result.outcome]:<{_MARK_WIDTH}}", OUTCOME_STYLES[result.outcome])
-    room = WIDTH - _MARK_WIDTH - GAP
-    indent = " " * (_MARK_WIDTH + GAP)
-    if result.outcome is Outcome.PASSED:
-        line = f"{result.title}: {result.found}"
-        # What is good takes one line only; the rest is in --json.
-        yield f"{mark}{' ' * GAP}{line if len(line) <= room else line[: room - 1] + '…'}"
-        return
-    if repeated and result.outcome is Outcome.COULD_NOT_RUN:
-        yield f"{mark}{' ' * GAP}{result.title}: for the same reason"
-        return
-    first, *more = wrap(f"{result.title}: {result.found}", room)
-    yield f"{mark}{' ' * GAP}{first}"
-    for line in more:
-        yield indent + line
-    for number, line in enumerate(wrap(result.hint or "", room - len("Try: "))):
-        yield indent + paint("Try: " if number == 0 else "     ", "cyan") + line
+    yield tally(document.passed, document.failed, document.could_not_run, paint)

@@ -92,7 +92,7 @@ def list_text(document: NotifyList, paint: Painter) -> Iterator[str]:
         yield "No trouble is known."
     for told in document.troubles:
         yield f"{paint(told.severity.value, _STYLES[told.severity])}  {told.title}"
-        yield from figures([("told", when(told.told)), ("what", told.text)], paint, indent=2)
+        yield from figures([("told", when(told.told)), ("what", told.text.splitlines()[0])], paint, indent=2)
     if document.waiting:
         yield ""
         waiting = [

@@ -5,9 +5,9 @@ function __opsctl_at
     for word in (commandline -opc)[2..-1]
         if test $skip = yes
             set skip no
-        else if contains -- $word --action --actor --at --backup --chat --config --confirm --date-order --dir --dump --fault --gtid --keys-recipient --kind --limit --lock-dir --lock-wait --origin --out --parallel --place --reason --recipient --remove --repository --root --scratch-dir --sender --since --socket --stack --state-dir --subject --to --until --zone
+        else if contains -- $word --action --actor --at --backup --ca-file --chat --config --confirm --date-order --dir --dump --every --fault --gtid --keys-recipient --kind --limit --lock-dir --lock-wait --only --origin --out --parallel --place --reason --recipient --remove --repository --root --samples --scratch-dir --sender --since --socket --stack --state-dir --status --subject --text --to --until --zone
             set skip yes
-        else if contains -- (string join -- ' ' $at $word) demo init status doctor backup 'backup run' 'backup copy' 'backup list' 'backup show' 'backup verify' 'backup layers' restore binlog 'binlog ship' 'binlog list' 'binlog gaps' drill 'drill run' 'drill list' 'drill show' 'drill self-test' notify 'notify list' 'notify test' anomalies 'anomalies collect' vault 'vault init' 'vault migrate' 'vault import' 'vault verify' 'vault checkpoint' 'vault prove' 'vault check-proof' 'vault renew' 'vault attack-test' 'vault search' 'vault show' 'vault stats' 'vault log' config 'config show' 'config validate' 'config generate' ledger 'ledger list' 'ledger show' 'ledger verify' 'ledger export'
+        else if contains -- (string join -- ' ' $at $word) demo init status doctor backup 'backup run' 'backup copy' 'backup list' 'backup show' 'backup verify' 'backup layers' restore binlog 'binlog ship' 'binlog list' 'binlog gaps' drill 'drill run' 'drill list' 'drill show' 'drill self-test' health 'health run' 'health watch' notify 'notify list' 'notify test' anomalies 'anomalies collect' vault 'vault init' 'vault migrate' 'vault import' 'vault verify' 'vault checkpoint' 'vault prove' 'vault check-proof' 'vault renew' 'vault attack-test' 'vault search' 'vault show' 'vault stats' 'vault log' config 'config show' 'config validate' 'config generate' ledger 'ledger list' 'ledger show' 'ledger verify' 'ledger export'
             set -a at $word
         end
     end
@@ -24,6 +24,7 @@ complete -c opsctl -n __opsctl_is -f -a backup -d 'Make backups, copy them, list
 complete -c opsctl -n __opsctl_is -f -a restore -d 'Restore into a directory: datadir, files, keys, and the commands to go on with.'
 complete -c opsctl -n __opsctl_is -f -a binlog -d 'Ship binary logs, list what was shipped, find gaps.'
 complete -c opsctl -n __opsctl_is -f -a drill -d 'Prove that backups restore.'
+complete -c opsctl -n __opsctl_is -f -a health -d 'Look at what visitors and jobs depend on, and recover what may be.'
 complete -c opsctl -n __opsctl_is -f -a notify -d 'Say who hears of trouble, and try it.'
 complete -c opsctl -n __opsctl_is -f -a anomalies -d 'Measure, and judge what was measured.'
 complete -c opsctl -n __opsctl_is -f -a vault -d 'Archive chats, with an audit log that anyone can verify.'
@@ -211,6 +212,30 @@ complete -c opsctl -n '__opsctl_is drill self-test' -l debug -d 'Show tracebacks
 complete -c opsctl -n '__opsctl_is drill self-test' -l no-color -d 'No colours; so does NO_COLOR=1.'
 complete -c opsctl -n '__opsctl_is drill self-test' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
 complete -c opsctl -n '__opsctl_is drill self-test' -l help -s h -d 'Show this message and exit.'
+complete -c opsctl -n '__opsctl_is health' -f -a run -d 'Look at everything once, restart what the settings allow, and tell people what began or ended.'
+complete -c opsctl -n '__opsctl_is health' -f -a watch -d 'Ask for addresses from outside, again and again, and record how available they were.'
+complete -c opsctl -n '__opsctl_is health' -l help -s h -d 'Show this message and exit.'
+complete -c opsctl -n '__opsctl_is health run' -l only -r -d 'Only checks of this name; * stands for any. Repeatable.'
+complete -c opsctl -n '__opsctl_is health run' -l dry-run -d 'Only look: restart nothing, tell nobody, record nothing.'
+complete -c opsctl -n '__opsctl_is health run' -l config -r -d 'Settings file (default: ./ or /etc/opsctl/opsctl.toml).'
+complete -c opsctl -n '__opsctl_is health run' -l json -d 'Answer in JSON (its schemas: docs/schemas).'
+complete -c opsctl -n '__opsctl_is health run' -l quiet -s q -d 'Say nothing on success, show no progress.'
+complete -c opsctl -n '__opsctl_is health run' -l debug -d 'Show tracebacks.'
+complete -c opsctl -n '__opsctl_is health run' -l no-color -d 'No colours; so does NO_COLOR=1.'
+complete -c opsctl -n '__opsctl_is health run' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
+complete -c opsctl -n '__opsctl_is health run' -l help -s h -d 'Show this message and exit.'
+complete -c opsctl -n '__opsctl_is health watch' -l samples -r -d 'How often. [default: 60; 1<=x<=100000]'
+complete -c opsctl -n '__opsctl_is health watch' -l every -r -d 'Seconds from one time to the next. [default: 60.0; x>=0.1]'
+complete -c opsctl -n '__opsctl_is health watch' -l status -r -d 'Status that the answer has to have. [default: 200; 100<=x<=599]'
+complete -c opsctl -n '__opsctl_is health watch' -l text -r -d 'Words that have to be in the answer.'
+complete -c opsctl -n '__opsctl_is health watch' -l ca-file -r -d 'Authorities that are believed (PEM).'
+complete -c opsctl -n '__opsctl_is health watch' -l config -r -d 'Settings file (default: ./ or /etc/opsctl/opsctl.toml).'
+complete -c opsctl -n '__opsctl_is health watch' -l json -d 'Answer in JSON (its schemas: docs/schemas).'
+complete -c opsctl -n '__opsctl_is health watch' -l quiet -s q -d 'Say nothing on success, show no progress.'
+complete -c opsctl -n '__opsctl_is health watch' -l debug -d 'Show tracebacks.'
+complete -c opsctl -n '__opsctl_is health watch' -l no-color -d 'No colours; so does NO_COLOR=1.'
+complete -c opsctl -n '__opsctl_is health watch' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
+complete -c opsctl -n '__opsctl_is health watch' -l help -s h -d 'Show this message and exit.'
 complete -c opsctl -n '__opsctl_is notify' -f -a list -d 'List the channels, what is wrong now as far as they were told, and what could not be delivered yet.'
 complete -c opsctl -n '__opsctl_is notify' -f -a test -d 'Send one message to each channel now.'
 complete -c opsctl -n '__opsctl_is notify' -l help -s h -d 'Show this message and exit.'

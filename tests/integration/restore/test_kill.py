@@ -1,5 +1,6 @@
 """Nothing outlives a restore: neither processes nor plain text, however it ends."""
 
+import dataclasses
 import os
 import pickle
 import select
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from opsctl.core.errors import OpsError
+from opsctl.core.errors import LockedError, OpsError
+from opsctl.core.locks import held
 from restore_drill import steps
 from restore_drill.restore import restore
 from restore_drill.workspace import remove_dead, workspace
@@ -49,6 +51,26 @@ def test_killed_at_its_worst_it_leaves_no_server_and_the_next_run_removes_its_fi
     restore(repo.host, target)
     assert not list(repo.directory.glob(".opsctl-restore-*"))
     assert (target / "START.txt").exists()
+
+
+def test_while_it_runs_a_lock_says_so_and_keeps_a_second_one_from_the_same_place(repo: Repository) -> None:
+    target = repo.directory / "restored"
+    process = _restoring(repo, target)
+    said = held(repo.host.machine.lock_dir, ["restore-*"])
+    assert said is not None
+    assert f"restore to {target}" in said
+    with pytest.raises(LockedError, match="restore to"):
+        restore(repo.host, target)
+    process.kill()
+    process.communicate()
+    assert held(repo.host.machine.lock_dir, ["restore-*"]) is None
+
+
+def test_without_a_place_for_locks_it_goes_on_all_the_same(history: History, repo: Repository) -> None:
+    (repo.directory / "file").touch()
+    machine = repo.host.machine.model_copy(update={"lock_dir": repo.directory / "file" / "locks"})
+    restore(dataclasses.replace(repo.host, machine=machine), repo.directory / "restored")
+    assert (repo.directory / "restored" / "START.txt").exists()
 
 
 def test_interrupted_it_cleans_up_itself(repo: Repository) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from opsctl.core.errors import ExitCode, LockedError
-from opsctl.core.locks import lock
+from opsctl.core.locks import held, lock
 
 HOLD = """
 import sys, pathlib
@@ -77,3 +77,16 @@ def test_waiting_ends_at_its_limit(tmp_path: Path) -> None:
 def test_different_names_do_not_exclude_each_other(tmp_path: Path) -> None:
     with lock(tmp_path, "backup-acme", doing="a"), lock(tmp_path, "ship-acme", doing="b"):
         assert sorted(path.name for path in tmp_path.iterdir()) == ["backup-acme.lock", "ship-acme.lock"]
+
+
+def test_who_holds_what_is_seen_without_taking_anything(tmp_path: Path) -> None:
+    assert held(tmp_path, ["backup-*"]) is None
+    child = holder(tmp_path)
+    said = held(tmp_path, ["restore-*", "backup-*"])
+    assert said is not None
+    assert "backup run, by" in said
+    assert held(tmp_path, ["restore-*"]) is None
+    child.kill()
+    finish(child)
+    assert (tmp_path / "backup-acme.lock").read_text()
+    assert held(tmp_path, ["backup-*"]) is None
