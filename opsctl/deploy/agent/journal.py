@@ -1,0 +1,51 @@
+"""What an application has done so far, on disk before it is done, so that it can be taken back after any interruption.
+
+`journal` in the bundle's directory has a JSON object a line: {"undo": …} is written before the step that it undoes;
+{"outcome": "applied" | "undone"} is the last. A bundle without an outcome was interrupted.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from . import host
+
+NAME = "journal"
+
+
+class Journal:
+    """The journal of one bundle."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / NAME
+
+    def entries(self) -> list[dict[str, Any]]:
+        """All whole lines; one that a power cut left unfinished was never acted upon."""
+        if not self._path.exists():
+            return []
+        lines = self._path.read_bytes().split(b"\n")
+        return [json.loads(line) for line in lines[:-1] if line]
+
+    @property
+    def outcome(self) -> str | None:
+        """How it ended; None for one that is under way or was interrupted."""
+        return next((str(entry["outcome"]) for entry in self.entries() if "outcome" in entry), None)
+
+    @property
+    def undos(self) -> list[dict[str, Any]]:
+        """What takes back what was done, the newest first."""
+        return [entry["undo"] for entry in reversed(self.entries()) if "undo" in entry]
+
+    def note(self, entry: dict[str, Any]) -> None:
+        """Write a line; when this returns, it survives a power cut."""
+        new = not self._path.exists()
+        whole = self._path.read_bytes().rfind(b"\n") + 1 if not new else 0
+        with self._path.open("r+b" if not new else "wb") as file:
+            file.truncate(whole)
+            file.seek(whole)
+            file.write(json.dumps(entry).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        if new:
+            host.sync_directory(self._path.parent)

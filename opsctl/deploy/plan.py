@@ -1,0 +1,81 @@
+"""Plans: what has to change on a host, seen before it happens, signed, and refused once the host is another one."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from opsctl.core.canonical import canonical, parse_versioned, sha256_hex
+from opsctl.core.clock import new_id, utcnow
+from opsctl.deploy.resources import Base, Desired, Found, Verb
+
+VERSION = 1
+
+
+class Change(BaseModel):
+    """One change as a person sees it: what is done to what, the lines that differ. Secrets are not in it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    verb: Verb
+    what: str
+    guarded: bool
+    diff: tuple[str, ...] = ()
+
+
+class Plan(BaseModel):
+    """All changes of one host. `states` are the agent's fingerprints of what the plan has seen, by resource.
+
+    A plan holds the files that it will write, secrets too: keep it as such a file is kept (mode 0600).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["opsctl-plan"] = "opsctl-plan"
+    version: int = VERSION
+    id: str
+    stack: str
+    host: str
+    host_key: str
+    made: datetime
+    by: str
+    fingerprint: str
+    states: dict[str, str]
+    desired: Desired
+    changed: tuple[str, ...]
+    changes: tuple[Change, ...]
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 by which audits name it."""
+        return sha256_hex(canonical(self))
+
+
+def parse_plan(data: bytes, what: str) -> Plan:
+    """Read a plan whose signature was verified. Raises IntegrityError for an unknown version or form."""
+    return parse_versioned(Plan, data, what=what, version=VERSION)
+
+
+def make_plan(desired: Desired, seen: Mapping[str, Any], *, stack: str, host: str, host_key: str, by: str) -> Plan:
+    """Compare what shall be with what the agent saw. Pure, but for the id and the time."""
+    states: Mapping[str, Found] = seen["states"]
+    differing = [each for each in desired.resources if each.differs(states.get(each.key))]
+    return Plan(
+        id=new_id(),
+        stack=stack,
+        host=host,
+        host_key=host_key,
+        made=utcnow(),
+        by=by,
+        fingerprint=seen["fingerprint"],
+        states=dict(seen["fingerprints"]),
+        desired=desired,
+        changed=tuple(each.key for each in differing),
+        changes=tuple(_change(each, states.get(each.key)) for each in differing),
+    )
+
+
+def _change(resource: Base, found: Found) -> Change:
+    verb = resource.verb or ("create" if found is None else "change")
+    return Change(verb=verb, what=resource.what, guarded=resource.guarded, diff=tuple(resource.diff(found)))

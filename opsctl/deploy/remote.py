@@ -1,0 +1,126 @@
+"""Talks to the agent on a host: each question is one command there, whatever it asks for."""
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from opsctl.core.errors import ExitCode, OpsError
+from opsctl.core.process import command
+from opsctl.core.runner import Runner
+from opsctl.deploy.plan import Plan
+from opsctl.deploy.resources import Resource
+
+OBSERVE_TIMEOUT_S = 120.0
+APPLY_TIMEOUT_S = 3600.0
+HOME = "/var/lib/opsctl/deploy"
+_LOCKED, _STALE = 75, 76
+# Reads the agent from standard input, where also its question is: nothing is left on the host by looking.
+_BEGIN = (
+    "import sys,tempfile,runpy;i=sys.stdin.buffer;f=tempfile.NamedTemporaryFile(suffix='.pyz');"
+    "f.write(i.read(int(i.readline())));f.flush();sys.argv[0]=f.name;runpy.run_path(f.name,run_name='__main__')"
+)
+# A bundle is stored, then applied by a unit of its own: a connection that is cut does not cut the change.
+_START = (
+    "umask 077; mkdir -p {home}; cd {home}; rm -rf {id}.new; mkdir {id}.new; "
+    "head -c {agent} > {id}.new/agent.pyz; cat > {id}.new/bundle.json; sync {id}.new/*; mv -T {id}.new {id}; "
+    "exec systemd-run --quiet --collect --wait --pipe --unit=opsctl-deploy-{id} "
+    "/usr/bin/python3 {home}/{id}/agent.pyz apply {home}/{id}"
+)
+
+
+class Agent:
+    """The agent on one host, as the account of `runner`; with `sudo` when that is not root."""
+
+    def __init__(self, runner: Runner, *, sudo: bool) -> None:
+        self._runner = runner
+        self._sudo = ("sudo", "-n") if sudo else ()
+
+    def observe(self, resources: tuple[Resource, ...]) -> Mapping[str, Any]:
+        """What there is: `states`, their `fingerprints` by key, and the `fingerprint` of all. Raises OpsError."""
+        question = json.dumps({"resources": [_question(each) for each in resources]}).encode()
+        return self._ask("observe", question, timeout_s=OBSERVE_TIMEOUT_S)
+
+    def apply(self, plan: Plan, *, who: Mapping[str, str], revert_s: int) -> Mapping[str, Any]:
+        """Make a plan's changes, all or none. Raises OpsError when none were made, UnreachableError if that is open."""
+        changed = set(plan.changed)
+        bundle = {
+            "who": dict(who),
+            "resources": [{**each.model_dump(), "change": each.key in changed} for each in plan.desired.resources],
+            "fingerprint": plan.fingerprint,
+            "states": plan.states,
+            "actions": [each.model_dump() for each in plan.desired.actions],
+            "checks": [each.model_dump() for each in plan.desired.checks],
+            "health": plan.desired.health,
+            "revert_s": revert_s,
+        }
+        agent = zipped()
+        script = _START.format(home=HOME, id=plan.id, agent=len(agent))
+        words = command(*self._sudo, "sh", "-euc", script)
+        done = self._runner.run(words, timeout_s=APPLY_TIMEOUT_S, stdin=agent + json.dumps(bundle).encode())
+        return self._answer(done.status, done.text(), done.stderr)
+
+    def confirm(self, plan_id: str) -> None:
+        """Keep a guarded change: to be called over a connection that was made after it."""
+        words = command(*self._sudo, "python3", f"{HOME}/{plan_id}/agent.pyz", "confirm", plan_id)
+        done = self._runner.run(words, timeout_s=OBSERVE_TIMEOUT_S)
+        self._answer(done.status, done.text(), done.stderr)
+
+    def _ask(self, word: str, question: bytes, *, timeout_s: float) -> Mapping[str, Any]:
+        agent = zipped()
+        words = command(*self._sudo, "python3", "-c", _BEGIN, word)
+        stdin = b"%d\n" % len(agent) + agent + question
+        done = self._runner.run(words, timeout_s=timeout_s, stdin=stdin)
+        return self._answer(done.status, done.text(), done.stderr)
+
+    def _answer(self, status: int, said: str, errors: str) -> Mapping[str, Any]:
+        """The agent's answer. Raises OpsError with what it says, or with what was said in its place."""
+        try:
+            answer: Mapping[str, Any] = json.loads(said.splitlines()[-1])
+        except (ValueError, IndexError):
+            lines = (errors or said).strip().splitlines()[-3:]
+            raise OpsError(
+                "the host cannot run what it has to: " + " | ".join(lines),
+                where=self._runner.where,
+                hint="does the account have sudo without a password, and the host python3?",
+            ) from None
+        if status == _LOCKED:
+            raise OpsError(
+                f"somebody else changes this host: {answer['by']}",
+                where=self._runner.where,
+                hint="wait for it with --lock-wait",
+                exit_code=ExitCode.LOCKED,
+            )
+        if status == _STALE:
+            raise OpsError(
+                f"the host is not as the plan has seen it: {answer['changed']}",
+                where=self._runner.where,
+                hint="make a new plan: opsctl deploy plan",
+            )
+        if status != 0:
+            raise OpsError(
+                f"nothing was changed: {answer['why']}", where=self._runner.where, hint="opsctl deploy status"
+            )
+        return answer
+
+
+def zipped() -> bytes:
+    """The agent as a program of one file."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for entry in files("opsctl.deploy.agent").iterdir():
+            if entry.name.endswith(".py"):
+                archive.writestr(zipfile.ZipInfo(f"agent/{entry.name}"), entry.read_bytes())
+        archive.writestr(
+            zipfile.ZipInfo("__main__.py"),
+            "import sys\nfrom agent.__main__ import main\nsys.exit(main(sys.argv[1:]))\n",
+        )
+    return out.getvalue()
+
+
+def _question(resource: Resource) -> dict[str, Any]:
+    """What the agent has to know to look; nothing secret."""
+    asked = {"type", "name", "path", "look", "secret"}
+    return {name: value for name, value in resource.model_dump().items() if name in asked}

@@ -1,0 +1,285 @@
+"""What shall be on a host, one resource each; all of them together, in order, are a host's desired state.
+
+The agent (agent/act.py) knows the same types. A resource is compared with what the agent found (`differs`), and shown
+to a person as the change that it takes (plan.py).
+"""
+
+import base64
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from opsctl.core.canonical import sha256_hex
+
+Found = Mapping[str, Any] | None
+"""What the agent found of a resource; None when it is not there."""
+Mode = Annotated[str, Field(pattern=r"^[0-7]{4}$")]
+Verb = Literal["install", "create", "change", "remove", "run"]
+RIGHTS = ("owner", "group", "mode")
+AbsolutePath = Annotated[str, Field(pattern=r"^/[^\x00\n]*[^/\x00\n]$")]
+
+
+class Base(BaseModel):
+    """The base of all resources. `guarded`: it could lock everybody out. `then`: actions to run after a change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    facts: ClassVar[tuple[str, ...]] = ()
+    verb: ClassVar[Verb | None] = None
+
+    guarded: bool = False
+    then: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The name of a resource among all: the agent's key for it."""
+        raise NotImplementedError
+
+    @property
+    def what(self) -> str:
+        """What it is, for a person."""
+        raise NotImplementedError
+
+    def differs(self, found: Found) -> bool:
+        """Whether something has to be done about it."""
+        raise NotImplementedError
+
+    def diff(self, found: Found) -> list[str]:
+        """The attributes that differ, as lines of a diff."""
+        lines = []
+        for name in self.facts:
+            wanted = getattr(self, name)
+            wanted = sorted(wanted) if isinstance(wanted, tuple) else wanted
+            if found is None or found.get(name) != wanted:
+                lines += [] if found is None else [f"-{name}: {found.get(name)}"]
+                lines.append(f"+{name}: {wanted}")
+        return lines
+
+
+class Named(Base):
+    """A resource that is known by a name."""
+
+    type: str
+    name: str
+
+    @property
+    def key(self) -> str:
+        """The name of a resource among all: the agent's key for it."""
+        return f"{self.type}:{self.name}"
+
+    @property
+    def what(self) -> str:
+        """What it is, for a person."""
+        return f"{self.type} {self.name}"
+
+
+class Placed(Base):
+    """A resource that is known by its path."""
+
+    type: str
+    path: AbsolutePath
+
+    @property
+    def key(self) -> str:
+        """The name of a resource among all: the agent's key for it."""
+        return f"{self.type}:{self.path}"
+
+    @property
+    def what(self) -> str:
+        """What it is, for a person."""
+        return self.path
+
+
+class Package(Named):
+    """A Debian package, in whatever version the release has."""
+
+    verb: ClassVar[Verb | None] = "install"
+
+    type: Literal["package"] = "package"
+
+    def differs(self, found: Found) -> bool:
+        """Whether it has to be installed."""
+        return found is None
+
+
+class User(Named):
+    """An account; its own group has its name. `groups` are those besides."""
+
+    facts: ClassVar[tuple[str, ...]] = ("home", "shell", "groups")
+
+    type: Literal["user"] = "user"
+    home: AbsolutePath
+    shell: AbsolutePath = "/usr/sbin/nologin"
+    groups: tuple[str, ...] = ()
+    system: bool = True
+    create_home: bool = False
+
+    def differs(self, found: Found) -> bool:
+        """Whether it is another one."""
+        wanted = (self.home, self.shell, sorted(self.groups))
+        return found is None or (found["home"], found["shell"], found["groups"]) != wanted
+
+
+class Directory(Placed):
+    """A directory."""
+
+    facts: ClassVar[tuple[str, ...]] = RIGHTS
+
+    type: Literal["directory"] = "directory"
+    owner: str = "root"
+    group: str = "root"
+    mode: Mode = "0755"
+
+    def differs(self, found: Found) -> bool:
+        """Whether it is no such directory."""
+        return found is None or _rights(found) != ("directory", self.owner, self.group, self.mode)
+
+
+class File(Placed):
+    """A file with its whole content (base64). A `secret` one is never sent back or shown."""
+
+    facts: ClassVar[tuple[str, ...]] = RIGHTS
+
+    type: Literal["file"] = "file"
+    content: str
+    owner: str = "root"
+    group: str = "root"
+    mode: Mode = "0644"
+    secret: bool = False
+
+    @property
+    def data(self) -> bytes:
+        """The content."""
+        return base64.b64decode(self.content)
+
+    def differs(self, found: Found) -> bool:
+        """Whether it has other content, or belongs to others."""
+        if found is None or _rights(found) != ("file", self.owner, self.group, self.mode):
+            return True
+        return bool(found["sha256"] != sha256_hex(self.data))
+
+    def diff(self, found: Found) -> list[str]:
+        """Rights and lines that differ; of a secret one only that it does."""
+        rights = [] if found is None else super().diff(found)
+        if found is not None and found.get("sha256") == sha256_hex(self.data):
+            return rights
+        if self.secret:
+            return [*rights, *(["+(secret)"] if found is None else ["-(secret)", "+(another secret)"])]
+        before = base64.b64decode(found.get("content") or "") if found is not None else b""
+        try:
+            old, new = before.decode().splitlines(), self.data.decode().splitlines()
+        except UnicodeDecodeError:
+            return [*rights, f"+({len(self.data)} bytes)"]
+        return [*rights, *list(difflib.unified_diff(old, new, lineterm="", n=2))[2:]]
+
+
+class Link(Placed):
+    """A symbolic link."""
+
+    facts: ClassVar[tuple[str, ...]] = ("target",)
+
+    type: Literal["link"] = "link"
+    target: str
+
+    def differs(self, found: Found) -> bool:
+        """Whether it leads elsewhere."""
+        return found is None or found["kind"] != "link" or found["target"] != self.target
+
+
+class Absent(Placed):
+    """A file or link that must not be there, such as Debian's default site."""
+
+    verb: ClassVar[Verb | None] = "remove"
+
+    type: Literal["absent"] = "absent"
+
+    def differs(self, found: Found) -> bool:
+        """Whether there is something."""
+        return found is not None
+
+
+class Unit(Named):
+    """A systemd unit, whether it starts at boot and whether it runs now."""
+
+    facts: ClassVar[tuple[str, ...]] = ("enabled", "active")
+
+    type: Literal["unit"] = "unit"
+    enabled: bool = True
+    active: bool = True
+
+    def differs(self, found: Found) -> bool:
+        """Whether it is in another state."""
+        return found is None or (found["enabled"], found["active"]) != (self.enabled, self.active)
+
+
+class Script(Named):
+    """What no file says, such as a database account: `look` prints what there is, `do` brings it to `wanted`.
+
+    All three are scripts of sh; none may hold a secret. `shown` says to a person what `do` does.
+    """
+
+    verb: ClassVar[Verb | None] = "run"
+
+    type: Literal["script"] = "script"
+    look: str
+    wanted: str
+    do: str
+    undo: str
+    shown: str
+
+    @property
+    def what(self) -> str:
+        """What it does."""
+        return self.shown
+
+    def differs(self, found: Found) -> bool:
+        """Whether it is in another state."""
+        return found is None or found["found"] != self.wanted
+
+
+Resource = Annotated[Package | User | Directory | File | Link | Absent | Unit | Script, Field(discriminator="type")]
+
+
+class Action(BaseModel):
+    """What is run once after changes that name it, such as a reload."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    argv: tuple[str, ...]
+
+
+class Check(BaseModel):
+    """A program that judges the staged files before they are in place, if one below `concerns` changes.
+
+    It refuses by its exit status or, where that is not to be trusted, by a line that matches `fatal`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    argv: tuple[str, ...]
+    concerns: tuple[str, ...]
+    fatal: str | None = None
+
+
+class Desired(BaseModel):
+    """All that shall be on a host, in the order in which it is made; and what proves afterwards that it works."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    resources: tuple[Resource, ...]
+    actions: tuple[Action, ...] = ()
+    checks: tuple[Check, ...] = ()
+    health: tuple[tuple[str, ...], ...] = ()
+
+
+def file(path: str, data: bytes, **more: Any) -> File:
+    """A file with this content."""
+    return File(path=path, content=base64.b64encode(data).decode(), **more)
+
+
+def _rights(found: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(found.get(name)) for name in ("kind", "owner", "group", "mode"))

@@ -1,0 +1,226 @@
+"""Changes on a real host: all or none, whatever comes in between; and none that locks us out."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from opsctl.core.errors import ExitCode, OpsError
+from opsctl.core.runner_ssh import SshRunner
+from opsctl.deploy.plan import Plan, make_plan
+from opsctl.deploy.remote import HOME, Agent
+from opsctl.deploy.resources import (
+    Absent,
+    Action,
+    Check,
+    Desired,
+    Directory,
+    Link,
+    Package,
+    Resource,
+    Script,
+    Unit,
+    User,
+    file,
+)
+from tests.hosts.host import Host
+from tests.hosts.test_runner import account
+
+WHO = {"who": "operator@here", "why": "a test"}
+NGINX = Check(name="nginx", argv=("nginx", "-t"), concerns=("/etc/nginx/",))
+RELOAD = Action(name="reload nginx", argv=("systemctl", "reload", "nginx"))
+SITE = "/etc/nginx/conf.d/site.conf"
+
+
+@pytest.fixture(scope="module")
+def running(hosts: Callable[..., Host]) -> Host:
+    return hosts()
+
+
+@pytest.fixture
+def agent(running: Host) -> Iterator[Agent]:
+    runner = SshRunner(account(running))
+    yield Agent(runner, sudo=False)
+    runner.close()
+
+
+def vhost(body: str) -> Resource:
+    return file(SITE, f"server {{ listen 8080; {body} }}\n".encode(), then=("reload nginx",))
+
+
+def desired(*resources: Resource, health: tuple[tuple[str, ...], ...] = ()) -> Desired:
+    return Desired(resources=resources, actions=(RELOAD,), checks=(NGINX,), health=health)
+
+
+def plan_of(agent: Agent, what: Desired) -> Plan:
+    seen = agent.observe(what.resources)
+    return make_plan(what, seen, stack="acme", host="customer", host_key="", by="operator@here")
+
+
+def apply(agent: Agent, what: Desired, *, revert_s: int = 60) -> str:
+    plan = plan_of(agent, what)
+    return str(agent.apply(plan, who=WHO, revert_s=revert_s)["outcome"])
+
+
+def everything(running: Host) -> str:
+    """All of /etc, and with it the accounts; but for the copies that useradd makes of their files."""
+    return running.shell(
+        "cd /etc; find . -type f ! -name '*-' -print0 | sort -z | xargs -0 sha256sum; find . -type l -printf '%p %l\\n'"
+    )
+
+
+def answers(running: Host, text: str) -> None:
+    """nginx goes on with the old configuration for a moment after it was told to reload."""
+    running.shell(f"until test $(curl -s localhost:8080) = {text}; do sleep 0.1; done", timeout_s=30)
+
+
+ALL = (
+    Package(name="curl"),
+    User(name="shop", home="/srv/shop", groups=("www-data",)),
+    Directory(path="/srv/shop", owner="shop", group="shop", mode="0750"),
+    file("/etc/shop.key", b"hidden", mode="0600", secret=True),
+    file("/srv/shop/page", b"hello\n", owner="shop", group="www-data", mode="0640"),
+    Link(path="/etc/shop.link", target="/srv/shop/page"),
+    Absent(path="/etc/nginx/sites-enabled/default"),
+    Unit(name="cron.service", enabled=False, active=False),
+    Script(
+        name="zone", look="cat /etc/zone 2>/dev/null || :", wanted="UTC", do="echo UTC >/etc/zone",
+        undo="rm -f /etc/zone", shown="set the zone",
+    ),
+    vhost("return 200 one;"),
+)  # fmt: skip
+
+
+def test_all_changes_are_shown_made_and_then_there_are_none(running: Host, agent: Agent) -> None:
+    plan = plan_of(agent, desired(*ALL))
+    shown = {change.what: change for change in plan.changes}
+    assert "package curl" not in shown
+    assert shown["/etc/shop.key"].diff == ("+(secret)",)
+    assert shown["/srv/shop/page"].diff == ("@@ -0,0 +1 @@", "+hello")
+    assert shown["/etc/nginx/sites-enabled/default"].verb == "remove"
+    assert shown["unit cron.service"].diff == ("-enabled: True", "+enabled: False", "-active: True", "+active: False")
+    assert agent.apply(plan, who=WHO, revert_s=60)["actions"] == ["reload nginx"]
+    answers(running, "one")
+    assert running.shell("stat -c '%U:%G %a' /srv/shop/page /etc/shop.key") == "shop:www-data 640\nroot:root 600\n"
+    assert plan_of(agent, desired(*ALL)).changes == ()
+
+
+def test_a_change_shows_the_lines_that_differ_and_no_secret(agent: Agent) -> None:
+    apply(agent, desired(*ALL))
+    other = (file("/etc/shop.key", b"other", mode="0600", secret=True), vhost("return 200 two;"))
+    plan = plan_of(agent, desired(*other))
+    assert [change.diff for change in plan.changes] == [
+        ("-(secret)", "+(another secret)"),
+        ("@@ -1 +1 @@", "-server { listen 8080; return 200 one; }", "+server { listen 8080; return 200 two; }"),
+    ]
+
+
+def test_what_a_program_itself_refuses_is_never_in_place(running: Host, agent: Agent) -> None:
+    apply(agent, desired(*ALL))
+    before = everything(running)
+    bad = (User(name="late", home="/srv/late"), file("/etc/shop.other", b"x"), vhost("no such directive;"))
+    with pytest.raises(OpsError, match=r"nothing was changed: the check 'nginx' refuses .*unknown directive"):
+        apply(agent, desired(*bad))
+    assert everything(running) == before
+    answers(running, "one")
+
+
+def test_a_failed_health_check_takes_everything_back(running: Host, agent: Agent) -> None:
+    apply(agent, desired(*ALL))
+    before = everything(running)
+    changes = (
+        User(name="late", home="/srv/late"),
+        file("/etc/shop.other", b"x"),
+        file("/etc/shop.key", b"other", mode="0600", secret=True),
+        Link(path="/etc/shop.link", target="/elsewhere"),
+        Unit(name="cron.service"),
+        Script(
+            name="zone", look="cat /etc/zone", wanted="X", do="echo X >/etc/zone", undo="echo UTC >/etc/zone", shown="z"
+        ),
+        vhost("return 200 two;"),
+    )
+    check = "test $(curl -s localhost:8080) = three"
+    with pytest.raises(OpsError, match=r"nothing was changed: sh -c test .* exited with 1"):
+        apply(agent, desired(*changes, health=(("sh", "-c", check),)))
+    assert everything(running) == before
+    answers(running, "one")
+    assert running.run("systemctl", "is-active", "cron", check=False).stdout == "inactive\n"
+
+
+def test_a_plan_is_refused_once_the_host_is_another_one(running: Host, agent: Agent) -> None:
+    plan = plan_of(agent, desired(vhost("return 200 four;")))
+    running.write(SITE, "# by hand\n")
+    with pytest.raises(OpsError, match=f"not as the plan has seen it: file:{SITE}"):
+        agent.apply(plan, who=WHO, revert_s=60)
+    assert running.read(SITE) == "# by hand\n"
+
+
+def test_a_killed_apply_is_taken_back_by_the_next(running: Host, agent: Agent) -> None:
+    apply(agent, desired(*ALL))
+    kill = "kill -9 $(ps -o ppid= -p $$)"
+    last = Script(name="x", look="echo no", wanted="yes", do=kill, undo="true", shown="end badly")
+    with pytest.raises(OpsError, match="the host cannot run"):
+        apply(agent, desired(file("/etc/half", b"half"), last))
+    assert running.read("/etc/half") == "half"
+    plan = plan_of(agent, desired(vhost("return 200 five;")))
+    answer = agent.apply(plan, who=WHO, revert_s=60)
+    assert len(answer["recovered"]) == 1
+    assert running.run("test", "-e", "/etc/half", check=False).returncode == 1
+    answers(running, "five")
+
+
+def test_a_cut_connection_does_not_cut_the_change(running: Host) -> None:
+    runner = SshRunner(account(running))
+    cut = "for p in $(pgrep -f '[s]shd: root@notty'); do kill -9 $p; done"
+    slow = Script(name="cut", look="echo no", wanted="yes", do=cut, undo="true", shown="cut the connection")
+    with pytest.raises(OpsError, match="the connection was lost"):
+        apply(Agent(runner, sudo=False), desired(slow, file("/etc/after", b"after")))
+    running.shell("until test -e /etc/after; do sleep 0.1; done")
+    running.shell(f"until grep -qs '\"applied\"' {HOME}/*/journal; do sleep 0.1; done")
+
+
+def test_only_one_changes_a_host_at_a_time(running: Host, agent: Agent) -> None:
+    holder = running.spawn("flock", f"{HOME}/lock", "sh", "-c", "echo held; sleep 60")
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(OpsError, match="somebody else changes this host") as caught:
+            apply(agent, desired(file("/etc/locked", b"x")))
+        assert caught.value.exit_code == ExitCode.LOCKED
+    finally:
+        holder.kill()
+        holder.wait()
+        running.shell("pkill -x sleep")
+
+
+class TestGuarded:
+    """Changes that could lock us out."""
+
+    def test_one_that_is_confirmed_stays(self, running: Host, agent: Agent) -> None:
+        plan = plan_of(agent, desired(file("/etc/guarded", b"new", guarded=True)))
+        assert agent.apply(plan, who=WHO, revert_s=60)["confirm"] is True
+        agent.confirm(plan.id)
+        assert running.read("/etc/guarded") == "new"
+        assert running.run("systemctl", "is-enabled", "opsctl-revert.timer", check=False).returncode != 0
+        assert apply(agent, desired(file("/etc/guarded", b"newer"))) == "applied"
+
+    def test_one_that_nobody_confirms_is_taken_back(self, running: Host, agent: Agent) -> None:
+        running.write("/etc/guarded", "old", mode=0o640)
+        plan = plan_of(agent, desired(file("/etc/guarded", b"lockout", guarded=True)))
+        agent.apply(plan, who=WHO, revert_s=3)
+        assert running.read("/etc/guarded") == "lockout"
+        running.shell("until test $(cat /etc/guarded) = old; do sleep 0.1; done")
+        running.shell("until ! test -e /etc/systemd/system/opsctl-revert.timer; do sleep 0.1; done")
+        with pytest.raises(OpsError, match="no change waits for this confirmation"):
+            agent.confirm(plan.id)
+
+    def test_it_is_taken_back_after_a_reboot_too(self, running: Host, agent: Agent) -> None:
+        running.write("/etc/guarded", "old")
+        plan = plan_of(agent, desired(file("/etc/guarded", b"lockout", guarded=True)))
+        agent.apply(plan, who=WHO, revert_s=20)
+        running.reboot()
+        assert running.read("/etc/guarded") == "lockout"
+        deadline = time.monotonic() + 60
+        while running.read("/etc/guarded") != "old":
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
