@@ -30,6 +30,11 @@ class Judged:
         return tuple(verdict for verdict in self.verdicts if verdict.judgement is Judgement.FINDING)
 
     @property
+    def learning(self) -> bool:
+        """Whether it could not judge anything, and only for want of history."""
+        return not self.checked and all(verdict.learning for verdict in self.verdicts)
+
+    @property
     def checked(self) -> bool:
         """Whether it could judge anything."""
         return any(verdict.judgement is not Judgement.COULD_NOT_JUDGE for verdict in self.verdicts)
@@ -104,9 +109,17 @@ def _judge(rule: Rule, reader: _Reader, at: datetime) -> Judged:
     if unknown:
         verdicts: tuple[Verdict, ...] = (_could_not(f"nothing measures {', '.join(unknown)}"),)
     else:
-        verdicts = _evaluate(rule, reader, at)
+        verdicts = _nothing_there(rule, reader) or _evaluate(rule, reader, at)
         verdicts = tuple(_doubted(verdict, reader.source(rule.needs[0])) for verdict in verdicts)
     return Judged(rule.id, rule.question, rule.severity, rule.needs[0], _calm(reader, rule.needs[0]), verdicts)
+
+
+def _nothing_there(rule: Rule, reader: _Reader) -> tuple[Verdict, ...]:
+    """The verdict where the source was read and has none of it: without certificates none can end."""
+    source = reader.source(rule.needs[0])
+    if source.status is not SourceStatus.OK or source.read_until is None or reader.series(rule.needs[0]):
+        return ()
+    return (Verdict(judgement=Judgement.QUIET, sentence=f"{source.name} was read and has nothing to judge"),)
 
 
 def _evaluate(rule: Rule, reader: _Reader, at: datetime) -> tuple[Verdict, ...]:

@@ -15,7 +15,7 @@ from opsctl.core.clock import new_id
 from opsctl.core.ledger import Ledger
 from opsctl.core.record import Record
 from opsctl.core.result import Outcome
-from opsctl.core.rule import Evidence, Judgement, Labels, Severity, Verdict
+from opsctl.core.rule import Evidence, Judgement, Labels, MetricId, Severity, Verdict
 
 FINDING = "finding"
 FINDING_VERSION = 1
@@ -43,6 +43,7 @@ class FindingBody(BaseModel):
     id: str
     event: Event
     rule: str
+    metric: MetricId
     question: str
     severity: Severity
     labels: Labels
@@ -92,8 +93,17 @@ def fold(
     """All findings that ever were, by id, from what was `known` and the events since, in order."""
     found = dict(known or {})
     for at, body in bodies:
-        found[body.id] = _after(found.get(body.id), at, body)
+        after = _after(found.get(body.id), at, body)
+        if body.event is Event.OPENED:
+            after = replace(after, muted=_still_muted(found, after, at))
+        found[body.id] = after
     return found
+
+
+def _still_muted(found: Mapping[str, Finding], opened: Finding, at: datetime) -> FindingBody | None:
+    """The mute of an earlier finding about the same: it holds until its time, also when the trouble comes back."""
+    earlier = (each.muted for each in found.values() if each.key == opened.key and each.muted_at(at))
+    return next(earlier, None)
 
 
 def _after(before: Finding | None, at: datetime, body: FindingBody) -> Finding:
@@ -115,6 +125,12 @@ def stored(ledger: Ledger, stack: str, until: datetime | None = None) -> dict[st
     """All findings of a stack that the ledger tells of, up to a time."""
     entries = (entry.record_of(FindingBody) for entry in ledger.query(FINDING, stack))
     return fold((record.finished, record.body) for record in entries if until is None or record.finished <= until)
+
+
+def history(ledger: Ledger, stack: str, wanted: str) -> tuple[tuple[datetime, FindingBody], ...]:
+    """The events of one finding, oldest first, each with its time (UTC)."""
+    records = (entry.record_of(FindingBody) for entry in ledger.query(FINDING, stack))
+    return tuple((each.finished, each.body) for each in records if each.body.id == wanted)
 
 
 def advance(
@@ -147,6 +163,7 @@ def _event(before: Finding | None, answer: Judged, verdict: Verdict, act: str, a
         id=new_id(),
         event=Event.OPENED,
         rule=answer.rule,
+        metric=answer.metric,
         question=answer.question,
         severity=answer.severity,
         labels=verdict.labels,

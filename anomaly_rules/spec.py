@@ -18,7 +18,9 @@ class RuleSpec(Section):
 
     id: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="The rule's name.", examples=["cost-spike"])
     question: str = Field(description="What it answers.", examples=["Did a day cost far more than its weekday does?"])
-    severity: Severity = Field(description="info, warning or critical; critical ones are sent at once.")
+    severity: Severity = Field(
+        description="info, warning or critical; critical ones are sent at once.", examples=["warning"]
+    )
     kind: str = Field(description="Which statistics it uses.", examples=["outlier"])
     metric: MetricId = Field(description="The metric that it judges.", examples=["cost.daily"])
     params: dict[str, JsonValue] = Field({}, description="The kind's parameters: opsctl anomalies rules --kinds")

@@ -7,6 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from anomaly_rules.settings import AnomaliesSection, SourceSection
+from anomaly_rules.spec import RuleSpec
 from backup.settings import (
     BackupSection,
     BinlogSection,
@@ -56,6 +57,9 @@ class Settings(FileSettings):
     drill: DrillSection | None = None
     vault: VaultSection | None = None
     anomalies: AnomaliesSection = AnomaliesSection()
+    rules: tuple[RuleSpec, ...] = Field(
+        (), description="Rules of your own over measurements; one with the name of a shipped rule replaces it."
+    )
     sources: tuple[SourceSection, ...] = Field(
         (),
         description="What else is measured for the rules: the customer's own tables, queues and bills, a table each.",

@@ -1,7 +1,7 @@
 """Kinds of rules: each a module of this package, with a model of its parameters and a function that makes a rule."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol, TypeVar
@@ -30,9 +30,6 @@ class Context:
 
 class Kind(Protocol):
     """A module of a kind."""
-
-    SUMMARY: str
-    """One line: what it finds."""
 
     Parameters: type[Params]
 
@@ -75,6 +72,14 @@ def _measured(spec: RuleSpec, metric: MetricId, context: Context) -> None:
             f"rule '{spec.id}' needs '{metric}', and no source measures that",
             hint="metrics that there are: opsctl anomalies rules --metrics",
         )
+
+
+def parameters_of(kind: str) -> Iterator[tuple[str, str]]:
+    """The parameters of a kind: each name with its meaning and default."""
+    module: Kind = importlib.import_module(f"anomaly_rules.kinds.{kind}")
+    for name, found in module.Parameters.model_fields.items():
+        default = "" if found.is_required() or found.default is None else f" (default {found.default})"
+        yield name, f"{(found.description or '').rstrip('.')}{default}"
 
 
 P = TypeVar("P", bound=Params)

@@ -74,6 +74,11 @@ class SpecRule(ABC, Generic[P]):
         """The verdict of a rule without enough data."""
         return Verdict(judgement=Judgement.COULD_NOT_JUDGE, sentence=labelled(labels) + why, labels=labels)
 
+    def too_young(self, have_days: float, labels: Labels = ()) -> Verdict:
+        """The verdict of a rule that needs more history."""
+        why = f"there are {have_days:.0f} days of history, {self.min_history_days} are needed"
+        return self.could_not(why, labels).model_copy(update={"learning": True})
+
     def quiet(self, sentence: str, labels: Labels, evidence: Evidence) -> Verdict:
         """The verdict on what is as it should be."""
         return Verdict(
@@ -103,6 +108,8 @@ class EachSeries(SpecRule[P]):
 
     def _judge_one(self, labels: Labels, found: Series, series: Mapping[SeriesId, Series], at: datetime) -> Verdict:
         laid = self.grid_of(found, at)
+        if not len(laid) and found.times[0] <= at and found.times[-1] > at - self.newest - self.metric.cadence.step:
+            return self.too_young(0, labels)
         if not len(laid):
             return self.could_not(f"nothing was measured of {self.metric.title} lately", labels)
         age = at - self.metric.ends(laid.time(-1))
@@ -111,8 +118,7 @@ class EachSeries(SpecRule[P]):
         known = int(np.count_nonzero(~np.isnan(laid.values)))
         per_day = 1 if laid.daily else 24
         if known < self.min_history_days * per_day * self.coverage:
-            have = known / per_day
-            return self.could_not(f"there are {have:.0f} days of history, {self.min_history_days} are needed", labels)
+            return self.too_young(known / per_day, labels)
         return self.judge(laid, labels, self._matching(labels, series), at)
 
     coverage = 0.7

@@ -53,7 +53,7 @@ class Flatline(EachSeries[Parameters]):
         """Judge the run of days next to nothing that ends with the newest."""
         found = expected_days(laid, TAIL, frozenset())
         if found is None:
-            return self.could_not("there is too little history for a rhythm of the week", labels)
+            return self.too_young(len(laid), labels)
         low = self.params.share * found.expected
         run = self._run(laid, found)
         expected = float(found.expected[-1])

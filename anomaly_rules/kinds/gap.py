@@ -41,7 +41,7 @@ class Gap(EachSeries[Parameters]):
         """Judge the silence at the end."""
         found = silence(laid, self.context.holidays, self.params.share)
         if found is None:
-            return self.could_not("there is no week of history", labels)
+            return self.too_young(len(laid) / 24, labels)
         since = laid.time(-found.hours) if found.hours else None
         evidence = Evidence(
             value=0.0 if found.hours else float(laid.values[-1]),

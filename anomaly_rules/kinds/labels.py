@@ -53,7 +53,7 @@ class NewOrVanished(SpecRule[Parameters]):
         table, first = _table(own)
         days = table.shape[1]
         if days < self.min_history_days + 1:
-            return (self.could_not(f"there are {days} days of history, {self.min_history_days + 1} are needed"),)
+            return (self.too_young(days),)
         newest = next(iter(own.values())).metric
         last = Grid(newest, first, table.sum(axis=0), max(laid.unsettled for laid in own.values()))
         total = last.values

@@ -56,7 +56,7 @@ class Outlier(EachSeries[Parameters]):
         tail = PERSISTENCE + laid.unsettled
         found = expected_days(laid, tail, self.context.holidays)
         if found is None:
-            return self.could_not("there is too little history for a rhythm of the week", labels)
+            return self.too_young(len(laid), labels)
         change, z = found.change, found.z
         enough = np.abs(found.values - found.expected) >= self.params.min_amount
         sides = []
@@ -102,7 +102,7 @@ class Outlier(EachSeries[Parameters]):
     def _judge_hours(self, laid: Grid, labels: Labels) -> Verdict:
         voted: Votes | None = votes(laid, self.context.holidays, self.params.direction)
         if voted is None:
-            return self.could_not("there is too little history for a rhythm of the day", labels)
+            return self.too_young(len(laid) / 24, labels)
         value, expected = (quantity(each, self.metric.unit) for each in (voted.value, voted.expected))
         evidence = Evidence(
             value=voted.value,

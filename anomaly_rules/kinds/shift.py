@@ -66,7 +66,7 @@ class Shift(EachSeries[Parameters]):
         days = laid if laid.daily else _days(laid)
         found = expected_days(days, WINDOW + days.unsettled, self.context.holidays)
         if found is None:
-            return self.could_not("there is too little history for a rhythm of the week", labels)
+            return self.too_young(len(days), labels)
         sides = {"up": (1.0,), "down": (-1.0,), "both": (1.0, -1.0)}[self.params.direction]
         sums = [(side, self._sum(found, side, days.unsettled)) for side in sides]
         side, highest = max(sums, key=lambda each: each[1].height / each[1].limit)

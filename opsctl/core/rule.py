@@ -70,7 +70,10 @@ class Evidence(BaseModel):
 
 
 class Verdict(BaseModel):
-    """What a rule says about one series at one moment: a sentence for a person, and the figures behind it."""
+    """What a rule says about one series at one moment: a sentence for a person, and the figures behind it.
+
+    `learning`: it could not judge only because there is too little history yet, which time will mend.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -78,6 +81,7 @@ class Verdict(BaseModel):
     sentence: str
     labels: Labels = ()
     evidence: Evidence = Evidence()
+    learning: bool = False
     figures: dict[str, JsonValue] = {}
 
 
