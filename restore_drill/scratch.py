@@ -1,6 +1,7 @@
 """A scratch server: mariadbd in the sandbox on a restored datadir, reached over its socket only."""
 
 import contextlib
+import re
 import secrets
 import socket as sockets
 import time
@@ -20,6 +21,7 @@ from opsctl.core.process import Child, command, describe_status, kill, spawn
 from opsctl.core.room import says_full
 from opsctl.core.sandbox import Mount, give_to_sandbox, sandboxed
 from restore_drill.hostile import new_file, opened_socket, read_tail
+from restore_drill.room_watch import RoomWatch
 
 # Where things lie inside the sandbox.
 DATA = Path("/restored/data")
@@ -31,6 +33,7 @@ SOCKET = "db.sock"
 START_TIMEOUT_S = 300.0
 STOP_TIMEOUT_S = 300.0
 POLL_S = 0.02
+_STAMP = re.compile(r"^[\d-]+ +[\d:]+ +\d+ ")
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,7 @@ class ScratchServer:
         self._admin = f"opsctl-{secrets.token_hex(8)}"
         self._password = SecretStr(secrets.token_hex(24))
         self._child: Child | None = None
+        self._watch: RoomWatch | None = None
 
     def start(self) -> Self:
         """Start, unless it runs. Raises UnreachableError, with the server's last words, when it does not come up."""
@@ -213,6 +217,9 @@ class ScratchServer:
 
     def kill(self) -> None:
         """End it at once, as a power cut does; its datadir is not to be used after that."""
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.stop()
         child, self._child = self._child, None
         if child is not None:
             kill(child)
@@ -252,6 +259,7 @@ class ScratchServer:
             self._child = spawn(
                 sandboxed(command(*self._words), self._place.mounts()), stdin=None, stdout=output, stderr=output
             )
+        self._watch = RoomWatch(run / "error.log", self._child)
         failpoint("restore.server_started")
         self._wait_until_ready(self._child)
         (run / "init.sql").unlink()
@@ -286,7 +294,13 @@ class ScratchServer:
         return UnreachableError(f"the scratch server {why}{self._last_words()}", where=str(self._place.data))
 
     def _last_words(self) -> str:
+        """What it said of why it failed, each thing once: first of all that a disk is full."""
         said = read_tail(self._place.run / "output.log") + read_tail(self._place.run / "error.log")
-        lines = [line for line in said.splitlines() if "[ERROR]" in line or "bwrap:" in line or "setpriv:" in line]
-        why = [line for line in lines[:-4] if says_full(line)]
-        return "".join(f"\n    {line}" for line in (*why[:1], *lines[-4:]))
+        lines = {_STAMP.sub("", line): line for line in reversed(said.splitlines()) if _is_trouble(line)}
+        told = list(reversed(lines.values()))
+        why = [line for line in told if says_full(line)][:1]
+        return "".join(f"\n    {line}" for line in why or told[-4:])
+
+
+def _is_trouble(line: str) -> bool:
+    return any(word in line for word in ("[ERROR]", "bwrap:", "setpriv:")) or says_full(line)

@@ -8,6 +8,7 @@ from backup.binlog.account import lacks, refused
 from opsctl.core.errors import ExitCode, IntegrityError, OpsError, SettingsError, UnreachableError
 from opsctl.core.mariadb.connect import read_password
 from opsctl.core.process import Command, CommandFailedError, client_options, command, run
+from opsctl.core.room import full, says_full
 from opsctl.stack.settings import DatabaseSection
 
 _MISSING_PRIVILEGE = re.compile(r"Access denied; you need \(at least one of\) the (.+?) privilege")
@@ -50,7 +51,7 @@ def fetch_raw(database: DatabaseSection, names: Sequence[str], directory: Path, 
     A file arrives with the size and offsets it has on the server, without its encryption and without the in-use mark;
     the newest, which the server is writing, arrives as far as it was written. The directory is the caller's: see
     `private_space`. Raises AuthError, UnreachableError (also after `timeout_s` seconds), BinlogGoneError,
-    DamagedBinlogError, SettingsError (no binary log), CommandFailedError.
+    DamagedBinlogError, DiskFullError, SettingsError (no binary log), CommandFailedError.
     """
     password = read_password(database.ship_password_file, database.ship_user)
     with client_options(user=database.ship_user, password=password, socket=database.socket) as (
@@ -60,6 +61,8 @@ def fetch_raw(database: DatabaseSection, names: Sequence[str], directory: Path, 
         try:
             run(fetch_command(options, descriptor, names, directory), timeout_s=timeout_s)
         except CommandFailedError as error:
+            if says_full(error.message):
+                raise full(directory.parent, f"{', '.join(names)} cannot be fetched into it") from error
             raise _explain(error, database, names, timeout_s) from error
     return [directory / name for name in names]
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from opsctl.core.errors import OpsError
 from opsctl.core.failpoints import failpoint
 from opsctl.core.machine import MachineSection
+from opsctl.core.room import needing_room
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of our own is made below it
 _AVAILABLE = re.compile(r"^MemAvailable:\s+(\d+) kB$", re.MULTILINE)
@@ -39,7 +40,8 @@ def private_space(machine: MachineSection, size: int) -> Iterator[Path]:
             where=str(machine.state_dir),
             hint="make room below machine.state_dir: df -h",
         )
-    directory, descriptor = _make(roomy)
+    with needing_room(roomy.parent):
+        directory, descriptor = _make(roomy)
     try:
         yield directory
     finally:

@@ -91,7 +91,7 @@ def test_a_full_repository_while_other_things_are_published(
         assert not leftovers(machine)
 
 
-@pytest.mark.parametrize("command", ["backup", "ship", "drill"])
+@pytest.mark.parametrize("command", ["backup", "ship", "drill", "restore"])
 def test_a_full_state_directory(used_machine: Machine, directory: Path, command: str) -> None:
     with on_a_small_disk(used_machine, directory, "state", 16 * MIB) as (machine, disk):
         for room in (0, BLOCK, 4 * BLOCK, 10 * BLOCK):
