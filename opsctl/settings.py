@@ -22,7 +22,14 @@ from opsctl.core.notify.settings import ChannelSection, NotifySection
 from opsctl.core.section import Section
 from opsctl.core.settings import ENV_DELIMITER, ENV_PREFIX, FileSettings, Loaded, find, load
 from opsctl.core.settings_example import example, render
-from opsctl.health.settings import HealthSection, QueueSection, RecoverySection, TimerSection, VisitSection
+from opsctl.health.settings import (
+    HealthSection,
+    MaintenanceSection,
+    QueueSection,
+    RecoverySection,
+    TimerSection,
+    VisitSection,
+)
 from opsctl.stack.settings import DatabaseSection, NginxSection, SiteSection, StackSection
 from restore_drill.settings import DrillSection
 from vault.settings import VaultSection
@@ -72,6 +79,7 @@ class Settings(FileSettings):
     recoveries: tuple[RecoverySection, ...] = Field(
         (), description="What health may restart about a check that fails, one table each."
     )
+    maintenance: MaintenanceSection = MaintenanceSection()
     channels: tuple[ChannelSection, ...] = Field((), description="Ways to reach people, one table each.")
 
     @field_validator("repositories")

@@ -36,6 +36,7 @@ class Root(LazyGroup):
         "binlog": "Ship binary logs, list what was shipped, find gaps.",
         "drill": "Prove that backups restore.",
         "health": "Look at what visitors and jobs depend on, and recover what may be.",
+        "maintenance": "Let visitors see a page of maintenance until a time.",
         "notify": "Say who hears of trouble, and try it.",
         "anomalies": "Measure, and judge what was measured.",
         "vault": "Archive chats, with an audit log that anyone can verify.",

@@ -92,3 +92,12 @@ class RecoverySection(Section):
     unit: Unit = Field(description="The unit that is restarted.", examples=["php8.2-fpm.service"])
     per_hour: int = Field(3, description="How often within an hour; after that a person is called.", ge=1, le=60)
     settle_s: float = Field(20, description="Seconds within which the check has to pass after that.", gt=0, le=300)
+
+
+class MaintenanceSection(Section):
+    """What visitors see during maintenance, and who is let through."""
+
+    allow: tuple[str, ...] = Field(
+        (), description="Addresses and networks that are let through.", examples=[["203.0.113.7", "2001:db8::/32"]]
+    )
+    page: Path | None = Field(None, description="HTML for visitors instead of opsctl's own; at most 64 KiB.")

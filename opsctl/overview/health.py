@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import partial
+from pathlib import Path
 
 from backup.catalog import Catalog
 from opsctl.core.clock import SKEW, utcnow
@@ -15,6 +16,7 @@ from opsctl.health.certificates import certificate_probes
 from opsctl.health.context import Patient
 from opsctl.health.database import database_probes
 from opsctl.health.disk import disk_probes
+from opsctl.health.maintenance import Desk
 from opsctl.health.php_fpm import php_fpm_probe
 from opsctl.health.state import Maintenance, current
 from opsctl.health.systemd import timer_probes, unit_probe
@@ -42,6 +44,24 @@ def patient(settings: Settings, only: Sequence[str] = ()) -> Patient:
         probes=chosen,
         recoveries=settings.recoveries,
         maintenance=maintenance,
+        ledger=wire.ledger(settings),
+        runner=LocalRunner(),
+    )
+
+
+def desk(settings: Settings) -> Desk:
+    """Where maintenance of this machine is switched. Raises SettingsError where there is no web server to do it."""
+    if not settings.nginx.enabled or settings.stack.root != Path("/"):
+        raise SettingsError(
+            "maintenance is switched on the host itself, where its nginx runs",
+            hint="compare nginx.enabled and stack.root: opsctl config show",
+        )
+    return Desk(
+        stack=settings.stack.name,
+        machine=settings.machine,
+        settings=settings.maintenance,
+        config=settings.nginx.config,
+        visits=settings.visits,
         ledger=wire.ledger(settings),
         runner=LocalRunner(),
     )

@@ -26,7 +26,7 @@ _NO_FILE = ("data:", "engine:", "store:")
 class NginxConfig:
     """What the configuration says, in the order found and each thing once. Paths are absolute, as on the host.
 
-    `directives` is all of it as it stands, with what is included in its place.
+    `directives` is all of it as it stands; after each include comes what it includes.
     """
 
     files: tuple[Path, ...]
@@ -94,6 +94,7 @@ class _Reader:
         expanded: list[Directive] = []
         for directive in directives:
             if directive.name == "include":
+                expanded.append(directive)
                 for file in self._included(directive.args[0]):
                     expanded += self._include(file, depth + 1)
             else:

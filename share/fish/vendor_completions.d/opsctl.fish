@@ -5,9 +5,9 @@ function __opsctl_at
     for word in (commandline -opc)[2..-1]
         if test $skip = yes
             set skip no
-        else if contains -- $word --action --actor --at --backup --by --ca-file --chat --config --confirm --csv --date-order --days --dir --dump --every --fault --for --gtid --keys-recipient --kind --label --limit --lock-dir --lock-wait --only --origin --out --parallel --param --place --reason --recipient --remove --repository --root --rule --samples --scratch-dir --sender --since --socket --stack --state-dir --status --subject --text --time --to --truth --until --value --zone
+        else if contains -- $word --action --actor --allow --at --backup --by --ca-file --chat --config --confirm --csv --date-order --days --dir --dump --every --fault --for --gtid --keys-recipient --kind --label --limit --lock-dir --lock-wait --only --origin --out --parallel --param --place --reason --recipient --remove --repository --root --rule --samples --scratch-dir --sender --since --socket --stack --state-dir --status --subject --text --time --to --truth --until --value --zone
             set skip yes
-        else if contains -- (string join -- ' ' $at $word) demo init status doctor backup 'backup run' 'backup copy' 'backup list' 'backup show' 'backup verify' 'backup layers' restore binlog 'binlog ship' 'binlog list' 'binlog gaps' drill 'drill run' 'drill list' 'drill show' 'drill self-test' health 'health run' 'health watch' notify 'notify list' 'notify test' anomalies 'anomalies collect' 'anomalies run' 'anomalies list' 'anomalies rules' 'anomalies explain' 'anomalies mute' 'anomalies acknowledge' 'anomalies backtest' vault 'vault init' 'vault migrate' 'vault import' 'vault verify' 'vault checkpoint' 'vault prove' 'vault check-proof' 'vault renew' 'vault attack-test' 'vault search' 'vault show' 'vault stats' 'vault log' config 'config show' 'config validate' 'config generate' ledger 'ledger list' 'ledger show' 'ledger verify' 'ledger export'
+        else if contains -- (string join -- ' ' $at $word) demo init status doctor backup 'backup run' 'backup copy' 'backup list' 'backup show' 'backup verify' 'backup layers' restore binlog 'binlog ship' 'binlog list' 'binlog gaps' drill 'drill run' 'drill list' 'drill show' 'drill self-test' health 'health run' 'health watch' maintenance 'maintenance on' 'maintenance off' 'maintenance status' notify 'notify list' 'notify test' anomalies 'anomalies collect' 'anomalies run' 'anomalies list' 'anomalies rules' 'anomalies explain' 'anomalies mute' 'anomalies acknowledge' 'anomalies backtest' vault 'vault init' 'vault migrate' 'vault import' 'vault verify' 'vault checkpoint' 'vault prove' 'vault check-proof' 'vault renew' 'vault attack-test' 'vault search' 'vault show' 'vault stats' 'vault log' config 'config show' 'config validate' 'config generate' ledger 'ledger list' 'ledger show' 'ledger verify' 'ledger export'
             set -a at $word
         end
     end
@@ -25,6 +25,7 @@ complete -c opsctl -n __opsctl_is -f -a restore -d 'Restore into a directory: da
 complete -c opsctl -n __opsctl_is -f -a binlog -d 'Ship binary logs, list what was shipped, find gaps.'
 complete -c opsctl -n __opsctl_is -f -a drill -d 'Prove that backups restore.'
 complete -c opsctl -n __opsctl_is -f -a health -d 'Look at what visitors and jobs depend on, and recover what may be.'
+complete -c opsctl -n __opsctl_is -f -a maintenance -d 'Let visitors see a page of maintenance until a time.'
 complete -c opsctl -n __opsctl_is -f -a notify -d 'Say who hears of trouble, and try it.'
 complete -c opsctl -n __opsctl_is -f -a anomalies -d 'Measure, and judge what was measured.'
 complete -c opsctl -n __opsctl_is -f -a vault -d 'Archive chats, with an audit log that anyone can verify.'
@@ -236,6 +237,34 @@ complete -c opsctl -n '__opsctl_is health watch' -l debug -d 'Show tracebacks.'
 complete -c opsctl -n '__opsctl_is health watch' -l no-color -d 'No colours; so does NO_COLOR=1.'
 complete -c opsctl -n '__opsctl_is health watch' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
 complete -c opsctl -n '__opsctl_is health watch' -l help -s h -d 'Show this message and exit.'
+complete -c opsctl -n '__opsctl_is maintenance' -f -a on -d 'Answer visitors with 503, Retry-After and a page until a time, and have health keep its hands off.'
+complete -c opsctl -n '__opsctl_is maintenance' -f -a off -d 'End maintenance now.'
+complete -c opsctl -n '__opsctl_is maintenance' -f -a status -d 'Say whether there is maintenance, and whether nginx is ready for it.'
+complete -c opsctl -n '__opsctl_is maintenance' -l help -s h -d 'Show this message and exit.'
+complete -c opsctl -n '__opsctl_is maintenance on' -l reason -r -d 'Why; for the records, visitors do not see it. [required]'
+complete -c opsctl -n '__opsctl_is maintenance on' -l until -r -d 'When it ends by itself; the time names its zone. [required]'
+complete -c opsctl -n '__opsctl_is maintenance on' -l allow -r -d 'An address or network that is let through. Repeatable.'
+complete -c opsctl -n '__opsctl_is maintenance on' -l config -r -d 'Settings file (default: ./ or /etc/opsctl/opsctl.toml).'
+complete -c opsctl -n '__opsctl_is maintenance on' -l json -d 'Answer in JSON (its schemas: docs/schemas).'
+complete -c opsctl -n '__opsctl_is maintenance on' -l quiet -s q -d 'Say nothing on success, show no progress.'
+complete -c opsctl -n '__opsctl_is maintenance on' -l debug -d 'Show tracebacks.'
+complete -c opsctl -n '__opsctl_is maintenance on' -l no-color -d 'No colours; so does NO_COLOR=1.'
+complete -c opsctl -n '__opsctl_is maintenance on' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
+complete -c opsctl -n '__opsctl_is maintenance on' -l help -s h -d 'Show this message and exit.'
+complete -c opsctl -n '__opsctl_is maintenance off' -l config -r -d 'Settings file (default: ./ or /etc/opsctl/opsctl.toml).'
+complete -c opsctl -n '__opsctl_is maintenance off' -l json -d 'Answer in JSON (its schemas: docs/schemas).'
+complete -c opsctl -n '__opsctl_is maintenance off' -l quiet -s q -d 'Say nothing on success, show no progress.'
+complete -c opsctl -n '__opsctl_is maintenance off' -l debug -d 'Show tracebacks.'
+complete -c opsctl -n '__opsctl_is maintenance off' -l no-color -d 'No colours; so does NO_COLOR=1.'
+complete -c opsctl -n '__opsctl_is maintenance off' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
+complete -c opsctl -n '__opsctl_is maintenance off' -l help -s h -d 'Show this message and exit.'
+complete -c opsctl -n '__opsctl_is maintenance status' -l config -r -d 'Settings file (default: ./ or /etc/opsctl/opsctl.toml).'
+complete -c opsctl -n '__opsctl_is maintenance status' -l json -d 'Answer in JSON (its schemas: docs/schemas).'
+complete -c opsctl -n '__opsctl_is maintenance status' -l quiet -s q -d 'Say nothing on success, show no progress.'
+complete -c opsctl -n '__opsctl_is maintenance status' -l debug -d 'Show tracebacks.'
+complete -c opsctl -n '__opsctl_is maintenance status' -l no-color -d 'No colours; so does NO_COLOR=1.'
+complete -c opsctl -n '__opsctl_is maintenance status' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
+complete -c opsctl -n '__opsctl_is maintenance status' -l help -s h -d 'Show this message and exit.'
 complete -c opsctl -n '__opsctl_is notify' -f -a list -d 'List the channels, what is wrong now as far as they were told, and what could not be delivered yet.'
 complete -c opsctl -n '__opsctl_is notify' -f -a test -d 'Send one message to each channel now.'
 complete -c opsctl -n '__opsctl_is notify' -l help -s h -d 'Show this message and exit.'
