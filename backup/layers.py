@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict
 
 from backup.copies.behind import Behind
 from backup.copies.immutable import ImmutabilityBody, last_tried
+from backup.logical.catalog import MAKE
+from backup.logical.records import EXPORT_VERIFICATION
 from backup.records import VERIFICATION, VerificationBody
 from backup.survey import Drilled, Survey
 from opsctl.core.clock import iso
@@ -45,7 +47,7 @@ def layers(stack: str, surveys: Sequence[Survey], ledger: Ledger, copies: Sequen
         _binlog(local, passed),
         _off_site(off_site, copies, verified, passed),
         _immutable([each for each in off_site if each.immutable], last_tried(ledger, stack), verified, passed),
-        _absent(5, "logical export", "none is made"),
+        _export(stack, surveys, ledger),
     )
 
 
@@ -129,6 +131,23 @@ def _binlog(surveys: Sequence[Survey], drills: Sequence[Drilled]) -> Layer:
     )
 
 
+def _export(stack: str, surveys: Sequence[Survey], ledger: Ledger) -> Layer:
+    """In whichever repository; it is set up once there is one."""
+    newest = max((each.exported for each in surveys if each.exported), default=None)
+    verified = [time for _, time in _verified(stack, ledger, EXPORT_VERIFICATION)]
+    drills = [drill.finished for each in surveys for drill in each.export_drills if drill.passed]
+    return Layer(
+        number=5,
+        name="logical export",
+        configured=newest is not None,
+        checked=_checked(surveys),
+        succeeded=newest,
+        verified=max(verified, default=None) if newest else None,
+        drilled=max(drills, default=None) if newest else None,
+        note=_note(surveys, None if newest else f"none was made: {MAKE}"),
+    )
+
+
 def _checked(surveys: Sequence[Survey]) -> bool:
     return not any(each.problem for each in surveys)
 
@@ -152,9 +171,9 @@ def _absent(number: int, name: str, why: str) -> Layer:
     )
 
 
-def _verified(stack: str, ledger: Ledger) -> Iterator[tuple[str, datetime]]:
+def _verified(stack: str, ledger: Ledger, kind: str = VERIFICATION) -> Iterator[tuple[str, datetime]]:
     """When a backup in each repository was last found to be what was signed, in the order of time."""
-    for entry in ledger.query(VERIFICATION, stack):
+    for entry in ledger.query(kind, stack):
         record = entry.record_of(VerificationBody)
         if record.outcome is Outcome.PASSED:
             yield record.body.repository, record.finished

@@ -6,6 +6,7 @@ from opsctl.core.clock import compact, new_id
 
 MANIFEST = "manifest.json"
 SIGNATURE = ".sig"
+EXPORT = "export.json"
 
 
 def new_backup_id(started: datetime, kind: str) -> str:
@@ -56,3 +57,28 @@ def checkpoints(stack: str) -> str:
 def canaries(stack: str) -> str:
     """Prefix of objects that are there to be attacked."""
     return f"{stack}/canaries/"
+
+
+def new_export_id(started: datetime) -> str:
+    """An id such as `20260501T020000Z-logical-1a2b3c4d`; ids sort by time."""
+    return f"{compact(started)}-logical-{new_id()}"
+
+
+def exports(stack: str) -> str:
+    """Prefix of all logical exports of a stack."""
+    return f"{stack}/exports/"
+
+
+def export(stack: str, export_id: str) -> str:
+    """Prefix of one logical export."""
+    return f"{stack}/exports/{export_id}/"
+
+
+def export_document(stack: str, export_id: str) -> str:
+    """Key of an export's document: the export exists once this does."""
+    return export(stack, export_id) + EXPORT
+
+
+def export_drills(stack: str) -> str:
+    """Prefix of the results of drills of logical exports."""
+    return f"{stack}/export-drills/"

@@ -9,6 +9,7 @@ from backup.keys import OPTION_SECRET, PRIVATE_KEY, Secrets, find_secrets
 from backup.manifest import KnownValueFact, Site, WebServer
 from backup.tree import TreeOptions, real_roots
 from opsctl.core.errors import SettingsError
+from opsctl.stack.accounts import accounts
 from opsctl.stack.nginx import NginxConfig, read_nginx
 from opsctl.stack.rooted import as_on_host, below, resolve
 from opsctl.stack.settings import SiteSection
@@ -89,7 +90,7 @@ def _secret_files(site: SiteSection) -> tuple[Path, ...]:
 
 def _own_secrets(host: Host) -> list[Path]:
     """Passwords and keys of opsctl itself, as paths of the host: secret where they are met, but not to be sought."""
-    files = (host.database.backup_password_file, host.database.ship_password_file, host.trust.signing_key)
+    files = (*(each.password_file for each in accounts(host.database)), host.trust.signing_key)
     return [as_on_host(host.stack.root, file)[0] for file in files if file is not None]
 
 

@@ -35,7 +35,8 @@ class BackupBody(_Body):
 
 
 class VerificationBody(_Body):
-    """A look at all archives of a backup in one repository: their number and size, and everything that was wrong."""
+    """A look at all archives of a backup, or of an export, in one repository: their number and size, and all that was
+    wrong."""
 
     backup_id: str
     repository: str

@@ -128,6 +128,7 @@ class BackupSection(Section):
     stall_s: float = Field(30, description="Seconds a writer may take no bytes before the backup is stopped.", gt=0)
     timeout_s: float = Field(6 * 3600, description="Seconds after which a backup is given up.", gt=0)
     fresh_h: float = Field(26, description="Hours for which a backup counts as fresh.", gt=0)
+    export_fresh_days: float = Field(8, description="Days for which a logical export counts as fresh.", gt=0)
 
 
 class BinlogSection(Section):

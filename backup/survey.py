@@ -7,6 +7,7 @@ from datetime import datetime
 
 from backup.binlog.lineage import full_backup_due
 from backup.catalog import Catalog
+from backup.logical.catalog import export_ids, read_export
 from opsctl.core.errors import AuthError, UnreachableError
 from opsctl.core.store import MissingError, StoreError
 
@@ -23,13 +24,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Drilled:
-    """What a drill proved, as its signed result says: of which backup, up to which heartbeat if logs were replayed."""
+    """What a drill proved, as its signed result says: of which backup, up to which heartbeat if logs were replayed; or
+    of which logical export."""
 
     finished: datetime
     passed: bool
     repository: str
     backup: str
     replayed: bool
+    export: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Reach:
 
 @dataclass(frozen=True)
 class Survey:
-    """What one repository holds; `backed_up` and `shipped` are the newest of their kind (UTC).
+    """What one repository holds; `backed_up`, `shipped` and `exported` are the newest of their kind (UTC).
 
     `problem` says why it could not be looked at: then nothing else here says anything.
     """
@@ -57,6 +60,8 @@ class Survey:
     drills: tuple[Drilled, ...]
     problem: str | None = None
     immutable: bool = False
+    exported: datetime | None = None
+    export_drills: tuple[Drilled, ...] = ()
 
 
 def survey(place: Place, drills: Callable[[Catalog], Iterable[Drilled]]) -> Survey:
@@ -79,6 +84,8 @@ def _look(place: Place, drills: Callable[[Catalog], Iterable[Drilled]]) -> Surve
     segments = catalog.segments(refs[-1]) if refs else []
     beats = [segment.heartbeat for segment in segments if segment.heartbeat]
     backed_up = catalog.manifest(ids[-1]).finished if ids else None
+    exports = export_ids(catalog)
+    drilled = tuple(drills(catalog))
     return Survey(
         name=place.name,
         where=catalog.store.where,
@@ -86,8 +93,10 @@ def _look(place: Place, drills: Callable[[Catalog], Iterable[Drilled]]) -> Surve
         backed_up=backed_up,
         shipped=segments[-1].sealed_at if segments else None,
         reach=_reach(catalog, ids[-1], backed_up, beats) if backed_up else Reach(None, "there is no backup", None),
-        drills=tuple(drills(catalog)),
         immutable=place.immutable,
+        drills=tuple(drill for drill in drilled if not drill.export),
+        exported=read_export(catalog, exports[-1]).finished if exports else None,
+        export_drills=tuple(drill for drill in drilled if drill.export),
     )
 
 

@@ -1,13 +1,15 @@
 """`backup verify`: whether a backup in a repository is still what was signed; nothing is decrypted for it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 
 from backup import layout
 from backup.catalog import Catalog
-from backup.codec import read_back
+from backup.codec import Sealed, read_back
 from backup.layout import SIGNATURE
-from backup.manifest import Artefact, Manifest
+from backup.logical.catalog import read_export
+from backup.logical.records import EXPORT_VERIFICATION
 from backup.records import VERIFICATION, VERIFICATION_VERSION, VerificationBody
 from opsctl.core.clock import utcnow
 from opsctl.core.errors import IntegrityError, OpsError, UnreachableError
@@ -20,19 +22,58 @@ from opsctl.core.store import StoreError
 FRESH = timedelta(days=7)
 
 
+@dataclass(frozen=True)
+class Claim:
+    """What a signed document says that there is: the document's key, and the archives with what each holds."""
+
+    document: str
+    prefix: str
+    archives: tuple[tuple[str, Sealed], ...]
+
+
 def verify_backup(catalog: Catalog, backup_id: str, *, ledger: Ledger, progress: Progress) -> Record[VerificationBody]:
     """Verify the manifest's signature, and the presence, size and hash of every archive, and that nothing is extra.
 
     Everything is looked at, whatever is wrong; the record of it, which is returned, is in the ledger then. It could
     not run when the store does not answer.
     """
+
+    def claim() -> Claim:
+        manifest = catalog.manifest(backup_id)
+        archives = tuple((artefact.key, artefact.sealed) for artefact in manifest.artefacts)
+        key = layout.manifest(catalog.stack, backup_id)
+        return Claim(key, layout.backup(catalog.stack, backup_id), archives)
+
+    record = _verify(catalog, backup_id, VERIFICATION, claim, progress)
+    ledger.append(record)
+    return record
+
+
+def verify_export(catalog: Catalog, export_id: str, *, ledger: Ledger, progress: Progress) -> Record[VerificationBody]:
+    """The same for a logical export."""
+
+    def claim() -> Claim:
+        export = read_export(catalog, export_id)
+        archives = tuple((dump.key, dump.sealed) for dump in export.dumps)
+        key = layout.export_document(catalog.stack, export_id)
+        return Claim(key, layout.export(catalog.stack, export_id), archives)
+
+    record = _verify(catalog, export_id, EXPORT_VERIFICATION, claim, progress)
+    ledger.append(record)
+    return record
+
+
+def _verify(
+    catalog: Catalog, name: str, kind: str, read: Callable[[], Claim], progress: Progress
+) -> Record[VerificationBody]:
     started = utcnow()
     problems: list[str] = []
-    manifest: Manifest | None = None
+    claim: Claim | None = None
     outcome = Outcome.PASSED
     try:
-        manifest = catalog.manifest(backup_id)
-        problems.extend(_problems(catalog, manifest, progress))
+        claim = read()
+        progress.step(f"Verifying {name}", total_bytes=sum(sealed.cipher_size for _, sealed in claim.archives))
+        problems.extend(_problems(catalog, claim, progress))
     except UnreachableError as error:
         outcome = Outcome.COULD_NOT_RUN
         problems.append(str(error))
@@ -40,10 +81,10 @@ def verify_backup(catalog: Catalog, backup_id: str, *, ledger: Ledger, progress:
         problems.append(str(error))
     if problems and outcome is Outcome.PASSED:
         outcome = Outcome.FAILED
-    artefacts = manifest.artefacts if manifest else ()
+    archives = claim.archives if claim else ()
     finished = utcnow()
-    record = Record[VerificationBody](
-        kind=VERIFICATION,
+    return Record[VerificationBody](
+        kind=kind,
         version=VERIFICATION_VERSION,
         subject=catalog.stack,
         started=started,
@@ -51,39 +92,34 @@ def verify_backup(catalog: Catalog, backup_id: str, *, ledger: Ledger, progress:
         outcome=outcome,
         fresh_until=finished + FRESH if outcome is Outcome.PASSED else None,
         body=VerificationBody(
-            backup_id=backup_id,
+            backup_id=name,
             repository=catalog.store.where,
-            artefacts=len(artefacts),
-            cipher_size=sum(artefact.sealed.cipher_size for artefact in artefacts),
+            artefacts=len(archives),
+            cipher_size=sum(sealed.cipher_size for _, sealed in archives),
             problems=tuple(problems),
         ),
     )
-    ledger.append(record)
-    return record
 
 
-def _problems(catalog: Catalog, manifest: Manifest, progress: Progress) -> Iterator[str]:
-    total = sum(artefact.sealed.cipher_size for artefact in manifest.artefacts)
-    progress.step(f"Verifying {manifest.id}", total_bytes=total)
-    for artefact in manifest.artefacts:
-        yield from _look(catalog, artefact, progress)
-    key = layout.manifest(catalog.stack, manifest.id)
-    known = {key, key + SIGNATURE, *(artefact.key for artefact in manifest.artefacts)}
-    for item in catalog.store.list(layout.backup(catalog.stack, manifest.id)):
+def _problems(catalog: Catalog, claim: Claim, progress: Progress) -> Iterator[str]:
+    for key, sealed in claim.archives:
+        yield from _look(catalog, key, sealed, progress)
+    known = {claim.document, claim.document + SIGNATURE, *(key for key, _ in claim.archives)}
+    for item in catalog.store.list(claim.prefix):
         if item.key not in known:
             yield f"{item.key} is no part of the backup"
 
 
-def _look(catalog: Catalog, artefact: Artefact, progress: Progress) -> Iterator[str]:
-    stored = catalog.store.stat(artefact.key)
+def _look(catalog: Catalog, key: str, sealed: Sealed, progress: Progress) -> Iterator[str]:
+    stored = catalog.store.stat(key)
     if stored is None:
-        yield f"{artefact.key} is missing"
-    elif stored.size != artefact.sealed.cipher_size:
-        yield f"{artefact.key} has {stored.size} bytes, the manifest says {artefact.sealed.cipher_size}"
+        yield f"{key} is missing"
+    elif stored.size != sealed.cipher_size:
+        yield f"{key} has {stored.size} bytes, the manifest says {sealed.cipher_size}"
     else:
         try:
-            read_back(catalog.store, stored, artefact.sealed, progress.advance)
+            read_back(catalog.store, stored, sealed, progress.advance)
         except IntegrityError:
-            yield f"{artefact.key} has other bytes than the manifest says"
+            yield f"{key} has other bytes than the manifest says"
         except StoreError as error:
             yield str(error)

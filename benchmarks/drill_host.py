@@ -8,35 +8,16 @@ from pathlib import Path
 from backup.context import Host
 from restore_drill.context import DrillHost
 from restore_drill.restored import Restored
-from restore_drill.settings import DrillSection
 from restore_drill.steps import open_all, prepare_database
 from restore_drill.workspace import workspace
-from tests.support.host import identity_file, keys_identity_file
+from tests.support.host import make_drill_host
 
 BUFFER_POOL_MB = 512
 
 
 def drill_host(host: Host) -> DrillHost:
     """What restores from the repository of a host that `make_host` made."""
-    directory = host.machine.state_dir.parent
-    drill = DrillSection(
-        identity_files=(identity_file(directory),),
-        keys_identity_files=(keys_identity_file(directory),),
-        scratch_dir=directory,
-        buffer_pool_mb=BUFFER_POOL_MB,
-    )
-    return DrillHost(
-        stack=host.stack.name,
-        drill=drill,
-        objectives=host.objectives,
-        machine=host.machine,
-        trust=host.trust,
-        repository="local",
-        store=host.store,
-        off_host=False,
-        ledger=host.ledger,
-        progress=host.progress,
-    )
+    return make_drill_host(host, buffer_pool_mb=BUFFER_POOL_MB)
 
 
 @contextmanager

@@ -33,7 +33,7 @@ def deliver(
     result.chmod(0o711)
     uid, gid = server_owner()
     paths.data.rename(result / "data")
-    _give(result / "data", uid, gid)
+    give(result / "data", uid, gid)
     failpoint("restore.data_delivered")
     for part, name in ((paths.tree, "files"), (paths.state, "state")):
         if not any(part.iterdir()):
@@ -139,10 +139,10 @@ def _keep_keys(paths: ScratchPaths, manifest: Manifest, target: Path, uid: int, 
         source.rename(kept)
         kept.chmod(0o400)
     if target.exists():
-        _give(target, uid, gid)
+        give(target, uid, gid)
 
 
-def _give(directory: Path, uid: int, gid: int) -> None:
+def give(directory: Path, uid: int, gid: int) -> None:
     """Make a tree somebody's; links in it are given away themselves, never followed."""
     for folder, directories, files in os.walk(directory):
         os.chmod(folder, 0o700)

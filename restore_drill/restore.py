@@ -91,7 +91,7 @@ def restore(
             result = deliver(paths, manifest, take(restored.prepared).geometry, to, replayed)
             run(command("sync", "--file-system", result), timeout_s=SYNC_TIMEOUT_S)
             failpoint("restore.before_rename")
-            _put(result, to)
+            put(result, to)
             failpoint("restore.after_rename")
             sync_directory(to.parent)
     if head is not None:
@@ -138,7 +138,7 @@ def require_empty(to: Path) -> None:
         raise SettingsError("the target is not empty", where=str(to), hint="name one that is empty or absent")
 
 
-def _put(result: Path, to: Path) -> None:
+def put(result: Path, to: Path) -> None:
     """Let the result appear. Raises SettingsError when somebody else has put something there meanwhile."""
     try:
         result.rename(to)

@@ -141,6 +141,16 @@ class ScratchServer:
         return self._place.run / SOCKET
 
     @property
+    def admin(self) -> str:
+        """Its administrator's name."""
+        return self._admin
+
+    @property
+    def password(self) -> SecretStr:
+        """Its administrator's password."""
+        return self._password
+
+    @property
     def logs(self) -> Path:
         """The directory of opened binary logs it can read."""
         return self._place.logs

@@ -11,7 +11,9 @@ from backup import layout
 from backup.binlog.lineage import record_keys
 from backup.catalog import Catalog
 from backup.layout import SIGNATURE
+from backup.logical.catalog import read_export
 from backup.readme import KEY as README
+from backup.readme import exports_key
 from backup.segment import parse_head, parse_segment
 from opsctl.core.errors import IntegrityError
 from opsctl.core.store import Stored, get
@@ -66,11 +68,14 @@ def units(catalog: Catalog, here: Listing, lane: Lane) -> Iterator[Unit]:
     if lane == "logs":
         yield from _segments(catalog, here)
         yield from _signed(catalog, here, layout.drills(catalog.stack), _DOCUMENT)
+        yield from _signed(catalog, here, layout.export_drills(catalog.stack), _DOCUMENT)
         yield from _signed(catalog, here, layout.checkpoints(catalog.stack), _NOTE)
         return
-    if README in here:
-        yield _plain(here, README, (README,))
+    for page in (README, exports_key(catalog.stack)):
+        if page in here:
+            yield _plain(here, page, (page,))
     yield from _backups(catalog, here)
+    yield from _exports(catalog, here)
     yield from _others(catalog, here)
 
 
@@ -135,11 +140,26 @@ def _backups(catalog: Catalog, here: Listing) -> Iterator[Unit]:
             yield Unit(key, folders[folder], None, contents)
 
 
+def _exports(catalog: Catalog, here: Listing) -> Iterator[Unit]:
+    prefix, folders = layout.exports(catalog.stack), _folders(here)
+    for key in sorted(here):
+        if key.startswith(prefix) and key.endswith(f"/{layout.EXPORT}"):
+            folder = key.removesuffix(layout.EXPORT)
+
+            def contents(key: str = key, export_id: str = folder[len(prefix) : -1]) -> Contents:
+                dumps = read_export(catalog, export_id).dumps
+                items = [Item(dump.key, dump.sealed.cipher_size, dump.sealed.cipher_sha256) for dump in dumps]
+                return Contents((*items, *_document(here, key)))
+
+            yield Unit(key, folders[folder], None, contents)
+
+
 def _others(catalog: Catalog, here: Listing) -> Iterator[Unit]:
-    """Exports, and whatever a later version keeps in folders: all of a folder, its document last."""
+    """Whatever a later version keeps in folders: all of a folder, its document last."""
     known = (
         *(layout.backups(catalog.stack), layout.segments(catalog.stack)),
         *(layout.drills(catalog.stack), layout.checkpoints(catalog.stack)),
+        *(layout.exports(catalog.stack), layout.export_drills(catalog.stack)),
     )
     folders = _folders(here)
     for key in sorted(here):

@@ -1,18 +1,21 @@
 """`opsctl backup`: make backups, list them, look at them."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from backup.catalog import Catalog
 from backup.copies.run import copy_to, look_at
 from backup.layers import layers as look_at_layers
+from backup.logical.catalog import export_ids, is_export, read_export
+from backup.logical.run import run_export
 from backup.run import run_backup
-from backup.verify import verify_backup
+from backup.verify import verify_backup, verify_export
 from opsctl.cli.output import Answer
 from opsctl.cli.session import Session, command, new_group
 from opsctl.cli.views import backup as view
 from opsctl.cli.views import copies as copies_view
+from opsctl.cli.views import export as export_view
 from opsctl.cli.views import status as status_view
 from opsctl.cli.views import verification
 from opsctl.core.errors import SettingsError
@@ -26,9 +29,16 @@ RepositoryOption = Annotated[
 ]
 
 
+KindOption = Annotated[
+    Literal["full", "logical"] | None, typer.Option("--kind", help="A full backup, or a logical export as SQL.")
+]
+
+
 @command(app, "run")
-def run(session: Session) -> Answer:
+def run(session: Session, kind: KindOption = None) -> Answer:
     """Take a full backup, read it back, sign it, and publish it."""
+    if kind == "logical":
+        return _export(session)
     host = wire.host(session.loaded, session.progress)
     manifest = run_backup(host, kind="full", lock_wait_s=session.options.lock_wait_s)
     wire.pin(session.settings)
@@ -59,11 +69,22 @@ def copy(
     return Answer(document, lambda paint: copies_view.text(document.copies, paint), code, report=True)
 
 
+def _export(session: Session) -> Answer:
+    """Export all databases as SQL."""
+    host = wire.host(session.loaded, session.progress)
+    export = run_export(host, lock_wait_s=session.options.lock_wait_s)
+    wire.pin(session.settings)
+    copies = copying.copy_after_backup(session.settings, host)
+    document = export_view.ExportRun(export=export, copies=copies_view.copied(copies))
+    return Answer(document, lambda paint: export_view.run_text(document, paint), copying.exit_code(copies), report=True)
+
+
 @command(app, "list")
 def list_(session: Session, repository: RepositoryOption = None) -> Answer:
-    """List all backups, oldest first; each one's signature is verified."""
+    """List all backups, and logical exports, oldest first; each one's signature is verified."""
     catalog = wire.catalog(session.settings, repository)
-    document = view.listed(catalog.store.where, [catalog.manifest(backup_id) for backup_id in catalog.backup_ids()])
+    manifests = [catalog.manifest(backup_id) for backup_id in catalog.backup_ids()]
+    document = view.listed(catalog.store.where, manifests, [read_export(catalog, each) for each in export_ids(catalog)])
     return Answer(document, lambda paint: view.list_text(document, paint))
 
 
@@ -75,8 +96,11 @@ def show(
     ] = None,
     repository: RepositoryOption = None,
 ) -> Answer:
-    """Show what a backup holds."""
+    """Show what a backup, or a logical export, holds."""
     catalog = wire.catalog(session.settings, repository)
+    if backup_id is not None and is_export(catalog, backup_id):
+        export = export_view.ExportShow(export=read_export(catalog, backup_id))
+        return Answer(export, lambda paint: export_view.show_text(export, paint))
     manifest = catalog.newest() if backup_id is None else catalog.asked_for(backup_id)
     document = view.BackupShow(manifest=manifest)
     return Answer(document, lambda paint: view.show_text(document, paint))
@@ -89,7 +113,7 @@ def verify(
         str | None, typer.Argument(metavar="ID", help="The backup's id (default: the newest).")
     ] = None,
     *,
-    every: Annotated[bool, typer.Option("--all", help="Every backup there is.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Every backup and export there is.")] = False,
     repository: RepositoryOption = None,
 ) -> Answer:
     """Check that a backup is still what was signed: every archive's size and hash, and nothing extra.
@@ -99,21 +123,24 @@ def verify(
     settings = session.settings
     catalog = wire.catalog(settings, repository)
     ledger = wire.ledger(settings)
+    exports = export_ids(catalog)
     records = [
-        verify_backup(catalog, each, ledger=ledger, progress=session.progress)
-        for each in _wanted(catalog, backup_id, every=every)
+        (verify_export if each in exports else verify_backup)(catalog, each, ledger=ledger, progress=session.progress)
+        for each in _wanted(catalog, backup_id, exports, every=every)
     ]
     document = verification.verified(records)
     return Answer(document, lambda paint: verification.text(document, paint), verification.exit_code(records))
 
 
-def _wanted(catalog: Catalog, backup_id: str | None, *, every: bool) -> list[str]:
-    """The ids of the backups to verify. Raises SettingsError for words that name none."""
+def _wanted(catalog: Catalog, backup_id: str | None, exports: list[str], *, every: bool) -> list[str]:
+    """The ids of the backups and exports to verify. Raises SettingsError for words that name none."""
+    if backup_id in exports and not every:
+        return [str(backup_id)]
     if not every:
         return [catalog.newest().id if backup_id is None else catalog.require(backup_id)]
     if backup_id is not None:
         raise SettingsError(f"--all is more than {backup_id}", hint="opsctl backup verify --all")
-    return catalog.backup_ids()
+    return [*catalog.backup_ids(), *exports]
 
 
 @command(app, "layers")

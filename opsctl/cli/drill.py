@@ -7,10 +7,13 @@ import typer
 from opsctl.cli.output import Answer
 from opsctl.cli.session import Session, command, new_group
 from opsctl.cli.views import drill as view
+from opsctl.cli.views import export_drill as export_view
 from opsctl.cli.views import self_test as self_test_view
-from opsctl.core.errors import ExitCode, OpsError
+from opsctl.core.errors import ExitCode, OpsError, SettingsError
 from opsctl.overview import vault_wire, wire
 from restore_drill.drill import run_drill
+from restore_drill.exports.drill import run_export_drill
+from restore_drill.exports.report import is_export_drill, list_export_drills, show_export_drill
 from restore_drill.report import list_drills, show_drill
 from restore_drill.self_test.faults import FAULTS
 from restore_drill.self_test.run import self_test
@@ -26,10 +29,18 @@ RepositoryOption = Annotated[
 def run(
     session: Session,
     backup: Annotated[str | None, typer.Option(metavar="ID", help="This backup (default: the newest).")] = None,
+    export: Annotated[
+        str | None, typer.Option(metavar="ID", help="A logical export instead: its id, or 'latest'.")
+    ] = None,
     repository: RepositoryOption = None,
 ) -> Answer:
-    """Restore into a scratch server, run the eight checks, sign and publish the result."""
+    """Restore into a scratch server, run the eight checks, sign and publish the result.
+
+    A logical export is loaded into a new server of the installed version, and held against what its source said.
+    """
     settings = session.settings
+    if export is not None:
+        return _run_export(session, export, repository, backup)
     extra = vault_wire.drill_checks(settings)
     report = run_drill(wire.drill_host(settings, session.progress, repository), backup_id=backup, extra_checks=extra)
     wire.pin(settings, repository)
@@ -38,10 +49,22 @@ def run(
     return Answer(document, lambda paint: view.report_text(report, paint), code, report=code is ExitCode.DONE)
 
 
+def _run_export(session: Session, name: str, repository: str | None, backup: str | None) -> Answer:
+    if backup is not None:
+        raise SettingsError("--backup and --export name two things to drill", hint="drill one after the other")
+    settings = session.settings
+    report = run_export_drill(wire.drill_host(settings, session.progress, repository), name)
+    wire.pin(settings, repository)
+    document = export_view.ExportDrillRun(report=report)
+    code = report.body.exit_code
+    return Answer(document, lambda paint: export_view.report_text(report, paint), code, report=code is ExitCode.DONE)
+
+
 @command(app, "list")
 def list_(session: Session, repository: RepositoryOption = None) -> Answer:
     """List all drills, oldest first; each one's signature is verified."""
-    document = view.listed(list_drills(wire.catalog(session.settings, repository)))
+    catalog = wire.catalog(session.settings, repository)
+    document = view.listed(list_drills(catalog), list_export_drills(catalog))
     return Answer(document, lambda paint: view.list_text(document, paint))
 
 
@@ -58,6 +81,10 @@ def show(
         if not drills:
             raise OpsError("no drill has run", where=catalog.store.where, hint="opsctl drill run")
         report = drills[-1]
+    elif is_export_drill(catalog, drill_id):
+        of_export = show_export_drill(catalog, drill_id)
+        answer = export_view.ExportDrillShow(report=of_export)
+        return Answer(answer, lambda paint: export_view.report_text(of_export, paint))
     else:
         report = show_drill(catalog, drill_id)
     document = view.DrillShow(report=report)

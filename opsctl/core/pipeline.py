@@ -64,6 +64,10 @@ class StalledError(OpsError):
     """Bytes waited longer than allowed for a writer that does not take them; everything was stopped."""
 
 
+class GivenUpError(OpsError):
+    """Somebody else had no use for the pipeline any more; everything was stopped."""
+
+
 @dataclass
 class Pump:
     """One thread that moves bytes: read, show to the observers, write."""
@@ -100,20 +104,26 @@ class Pump:
 
 
 def run_pipeline(
-    stages: Sequence[Stage], *, timeout_s: float, stall_s: float | None = None, last_stdout: IO[bytes] | None = None
+    stages: Sequence[Stage],
+    *,
+    timeout_s: float,
+    stall_s: float | None = None,
+    last_stdout: IO[bytes] | None = None,
+    given_up: threading.Event | None = None,
 ) -> list[Completed]:
     """Run the stages joined by pipes and return how each program ended, in order.
 
     Bytes flow from the first stage to the last. A program at the end writes to `last_stdout`, or to nothing.
     Raises what a source, observer or sink raised; else StalledError when a writer took nothing for `stall_s` seconds;
-    else CommandFailedError for the first program that ended badly by itself or when `timeout_s` seconds were over. In
-    every one of these cases, and when interrupted, all programs have been killed and waited for.
+    else CommandFailedError for the first program that ended badly by itself or when `timeout_s` seconds were over, or
+    GivenUpError when another thread has set `given_up`. In every one of these cases, and when interrupted, all programs
+    have been killed and waited for.
     """
     with contextlib.ExitStack() as files:
         flow = _Flow(files)
         try:
             flow.start(stages, last_stdout)
-            flow.wait(timeout_s, stall_s)
+            flow.wait(timeout_s, stall_s, given_up or threading.Event())
         except BaseException:
             flow.kill()
             raise
@@ -182,7 +192,7 @@ class _Flow:
 
         self.pumps.append(Pump(reader.readinto, observe, write, finish))
 
-    def wait(self, timeout_s: float, stall_s: float | None) -> None:
+    def wait(self, timeout_s: float, stall_s: float | None, given_up: threading.Event) -> None:
         """Wait for all programs and pumps; raise for the first thing that went wrong."""
         deadline = time.monotonic() + timeout_s
         while True:
@@ -194,6 +204,8 @@ class _Flow:
                 return
             if time.monotonic() > deadline:
                 self._raise_timeout(timeout_s)
+            if given_up.is_set():
+                raise GivenUpError("nobody wants what the programs write any more")
             self._pause(running)
 
     def _pause(self, running: list[subprocess.Popen[bytes]]) -> None:
@@ -278,23 +290,34 @@ def _pipe() -> tuple[int, int]:
 
 @contextlib.contextmanager
 def reading(producer: Sequence[Stage], *, timeout_s: float) -> Iterator[IO[bytes]]:
-    """Read the output of a pipeline as a file; leaving the block waits for it and raises as run_pipeline does."""
+    """Read the output of a pipeline as a file; leaving the block waits for it and raises as run_pipeline does.
+
+    When the block raises, the programs are killed; had one of them failed before, that is what is raised.
+    """
     read_end, write_end = _pipe()
     outcome: list[BaseException] = []
+    given_up = threading.Event()
 
     def drive() -> None:
         try:
             with os.fdopen(write_end, "wb", buffering=0) as out:
-                run_pipeline(producer, timeout_s=timeout_s, last_stdout=out)
+                run_pipeline(producer, timeout_s=timeout_s, last_stdout=out, given_up=given_up)
         except BaseException as error:  # noqa: BLE001 - raised in the thread that reads
             outcome.append(error)
 
     thread = threading.Thread(target=drive, daemon=True)
     thread.start()
     with os.fdopen(read_end, "rb") as stream:
-        yield stream
-        while stream.read(CHUNK):
-            pass
+        try:
+            yield stream
+            while stream.read(CHUNK):
+                pass
+        except BaseException as error:
+            given_up.set()
+            thread.join()
+            if isinstance(error, Exception) and outcome and not isinstance(outcome[0], GivenUpError):
+                raise outcome[0] from error
+            raise
     thread.join()
     if outcome:
         raise outcome[0]

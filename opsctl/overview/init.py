@@ -17,8 +17,10 @@ from opsctl.overview.findings import Findings, look_around
 from opsctl.overview.new_files import Made, NewFiles
 from opsctl.overview.new_keys import make_identity, make_signing
 from opsctl.settings import HEADING, Settings, load_settings
-from opsctl.stack.accounts import accounts_sql
+from opsctl.stack.accounts import accounts, accounts_sql
 from opsctl.stack.settings import DatabaseSection
+
+EXPORT_USER = "opsctl_export"
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def set_up(wanted: Wanted, findings: Findings, files: NewFiles) -> Initialised:
     keys_recipients = list(wanted.keys_recipients) or [
         make_identity(files, identities.use(identities.keys), "the identity that opens keys archives")
     ]
-    database = {**findings.sections.get("database", {}), **_password_files(directory)}
+    database = {**findings.sections.get("database", {}), "export_user": EXPORT_USER, **_password_files(directory)}
     _make_accounts(files, directory, DatabaseSection.model_validate(database))
     machine = {"place": wanted.place, "state_dir": wanted.state_dir, "lock_dir": wanted.lock_dir}
     values: dict[str, Any] = {
@@ -121,28 +123,26 @@ def _password_files(directory: Path) -> dict[str, Path]:
     return {
         "backup_password_file": directory / "secrets" / "backup.password",
         "ship_password_file": directory / "secrets" / "ship.password",
+        "export_password_file": directory / "secrets" / "export.password",
     }
 
 
 def _make_accounts(files: NewFiles, directory: Path, database: DatabaseSection) -> None:
     """Passwords, each in a file of its own, and the SQL, which holds their hashes only."""
     passwords = {}
-    for user, file in (
-        (database.backup_user, database.backup_password_file),
-        (database.ship_user, database.ship_password_file),
-    ):
+    for user, file in ((each.user, each.password_file) for each in accounts(database)):
         if file is None:
             return
         fresh = secrets.token_urlsafe(24)
         files.write(file, f"the password of {user}", lambda fresh=fresh: f"{fresh}\n", mode=0o600)  # type: ignore[misc]
         passwords[user] = SecretStr(file.read_text().rstrip("\r\n") if file.exists() else fresh)
     files.write(
-        accounts_file(directory), "the SQL of both accounts", lambda: accounts_sql(database, passwords), mode=0o600
+        accounts_file(directory), "the SQL of these accounts", lambda: accounts_sql(database, passwords), mode=0o600
     )
 
 
 def accounts_file(directory: Path) -> Path:
-    """Where the SQL of both accounts lies."""
+    """Where the SQL of these accounts lies."""
     return directory / "accounts.sql"
 
 

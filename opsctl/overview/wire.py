@@ -18,6 +18,7 @@ from opsctl.core.signing import Verifier
 from opsctl.core.store import Store
 from opsctl.settings import Settings
 from restore_drill.context import DrillHost
+from restore_drill.exports.report import list_export_drills
 from restore_drill.report import list_drills
 
 LEDGER_FILE = "ledger.sqlite"
@@ -114,6 +115,15 @@ def _drills(found: Catalog) -> Iterator[Drilled]:
             repository=report.body.repository,
             backup=report.body.backup_id,
             replayed=report.body.replayed_to is not None,
+        )
+    for each in list_export_drills(found):
+        yield Drilled(
+            finished=each.finished,
+            passed=each.outcome is Outcome.PASSED,
+            repository=each.body.repository,
+            backup=each.body.export_id,
+            replayed=False,
+            export=True,
         )
 
 

@@ -1,9 +1,10 @@
-"""opsctl's two accounts on the database server: the least each needs, the SQL that grants it, what is missing of it."""
+"""opsctl's accounts on the database server: the least each needs, the SQL that grants it, what is missing of it."""
 
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import SecretStr
 
@@ -24,6 +25,16 @@ class Grant:
     why: str
 
 
+@dataclass(frozen=True)
+class Account:
+    """One of opsctl's accounts: what for, its name, its password file, what it needs."""
+
+    role: str
+    user: str
+    password_file: Path | None
+    grants: tuple[Grant, ...]
+
+
 # REFERENCES reads no row; it makes every table visible in information_schema.
 BACKUP_GRANTS = (
     Grant("RELOAD", EVERYTHING, "to hold the database still at the end of a backup"),
@@ -31,6 +42,17 @@ BACKUP_GRANTS = (
     Grant("LOCK TABLES", EVERYTHING, "to hold the database still at the end of a backup"),
     Grant("BINLOG MONITOR", EVERYTHING, "to note the binary log's position"),
     Grant("REFERENCES", EVERYTHING, "to list all tables without reading any"),
+)
+
+EXPORT_GRANTS = (
+    Grant("SELECT", EVERYTHING, "to read every row, and the text of routines"),
+    Grant("SHOW VIEW", EVERYTHING, "to read the text of views"),
+    Grant("EXECUTE", EVERYTHING, "to describe views that call functions"),
+    Grant("TRIGGER", EVERYTHING, "to read the text of triggers"),
+    Grant("EVENT", EVERYTHING, "to read the text of events"),
+    Grant("RELOAD", EVERYTHING, "to hold commits back for the moment in which it begins"),
+    Grant("PROCESS", EVERYTHING, "to see that the export has begun"),
+    Grant("BINLOG MONITOR", EVERYTHING, "to note the binary log's position"),
 )
 
 
@@ -75,20 +97,31 @@ def heartbeat_sql() -> list[str]:
 
 
 def accounts_sql(database: DatabaseSection, passwords: Mapping[str, SecretStr]) -> str:
-    """The whole SQL for both accounts and the heartbeat table; running it again changes nothing.
+    """The whole SQL for all accounts and the heartbeat table; running it again changes nothing.
 
     It holds the passwords' hashes only, in the form in which the server itself stores them.
     """
     lines = [
-        "-- opsctl's two accounts and its heartbeat table. Run it as the database's root.",
+        "-- opsctl's accounts and its heartbeat table. Run it as the database's root.",
         *heartbeat_sql(),
     ]
-    for user, grants in ((database.backup_user, BACKUP_GRANTS), (database.ship_user, ship_grants())):
+    for user, grants in ((each.user, each.grants) for each in accounts(database)):
         how = f"IDENTIFIED VIA mysql_native_password USING '{native_hash(passwords[user])}'"
         lines += ["", f"CREATE USER IF NOT EXISTS {account(user)} {how};", f"ALTER USER {account(user)} {how};"]
         lines += [f"--   {grant.privilege}: {grant.why}" for grant in grants]
         lines += grant_sql(user, grants)
     return "\n".join(lines) + "\n"
+
+
+def accounts(database: DatabaseSection) -> tuple[Account, ...]:
+    """The accounts that the settings name; the one for exports is there only where exports are wanted."""
+    found = [
+        Account("backup", database.backup_user, database.backup_password_file, BACKUP_GRANTS),
+        Account("ship", database.ship_user, database.ship_password_file, ship_grants()),
+    ]
+    if database.export_user is not None:
+        found.append(Account("export", database.export_user, database.export_password_file, EXPORT_GRANTS))
+    return tuple(found)
 
 
 def account(user: str) -> str:

@@ -29,6 +29,11 @@ class DatabaseSection(Section):
     )
     ship_user: str = Field("opsctl_ship", description="Account that ships binary logs and writes the heartbeat only.")
     ship_password_file: Path | None = Field(None, description="File with its password.")
+    export_user: str | None = Field(
+        None,
+        description="Account that makes logical exports, such as opsctl_export, and reads every row.",
+    )
+    export_password_file: Path | None = Field(None, description="File with its password.")
     config_paths: tuple[Path, ...] = Field(
         (Path("/etc/mysql"),), description="The server's configuration: files and directories, seen from stack.root."
     )

@@ -21,8 +21,15 @@ _COMPARE = "compare it with the host's, then take a new full backup: opsctl back
 class Named(Protocol):
     """What a result is named after."""
 
-    id: str
-    title: str
+    @property
+    def id(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """Its title."""
+        ...
 
 
 @dataclass

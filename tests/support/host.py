@@ -14,7 +14,10 @@ from opsctl.core.progress import Progress, Silent
 from opsctl.core.signing import allowed_signers_line, create_key
 from opsctl.core.store import Store
 from opsctl.core.store.directory import DirectoryStore
+from opsctl.stack.accounts import EXPORT_GRANTS
 from opsctl.stack.settings import DatabaseSection, NginxSection, SiteSection, StackSection
+from restore_drill.context import DrillHost
+from restore_drill.settings import DrillSection
 from tests.support.mariadb import Server
 
 STACK = "acme"
@@ -22,6 +25,7 @@ SIGNER = "host@acme"
 
 # What people choose, and what breaks careless quoting.
 BACKUP_PASSWORD = """b#a'c"k\\u p; $1 = [x]"""
+EXPORT_PASSWORD = """e"x'p\\#"""
 SHIP_PASSWORD = """s'h#i"p\\ ;"""
 
 _ACCOUNTS = (
@@ -31,6 +35,7 @@ _ACCOUNTS = (
     "GRANT RELOAD, PROCESS, LOCK TABLES, BINLOG MONITOR, REFERENCES ON *.* TO opsctl_backup@localhost",
     "GRANT RELOAD, BINLOG MONITOR, REPLICATION SLAVE ON *.* TO opsctl_ship@localhost",
     "GRANT SELECT, INSERT, UPDATE ON opsctl.heartbeat TO opsctl_ship@localhost",
+    f"GRANT {', '.join(grant.privilege for grant in EXPORT_GRANTS)} ON *.* TO opsctl_export@localhost",
 )
 
 
@@ -79,6 +84,8 @@ def make_host(
             socket=server.socket,
             backup_password_file=directory / "etc" / "backup.password",
             ship_password_file=directory / "etc" / "ship.password",
+            export_user="opsctl_export",
+            export_password_file=directory / "etc" / "export.password",
             config_paths=tuple(config_paths),
         ),
         sites=tuple(sites),
@@ -96,8 +103,30 @@ def make_host(
     )
 
 
+def make_drill_host(host: Host, *, buffer_pool_mb: int = 64) -> DrillHost:
+    """What restores from the repository of a host that `make_host` made: the same machine, with its identities."""
+    directory = host.machine.state_dir.parent
+    return DrillHost(
+        stack=host.stack.name,
+        drill=DrillSection(
+            identity_files=(identity_file(directory),),
+            keys_identity_files=(keys_identity_file(directory),),
+            scratch_dir=directory,
+            buffer_pool_mb=buffer_pool_mb,
+        ),
+        objectives=host.objectives,
+        machine=host.machine,
+        trust=host.trust,
+        repository="local",
+        store=host.store,
+        off_host=False,
+        ledger=host.ledger,
+        progress=host.progress,
+    )
+
+
 def _create_accounts(directory: Path, server: Server) -> None:
-    for account, password in (("backup", BACKUP_PASSWORD), ("ship", SHIP_PASSWORD)):
+    for account, password in (("backup", BACKUP_PASSWORD), ("ship", SHIP_PASSWORD), ("export", EXPORT_PASSWORD)):
         file = directory / "etc" / f"{account}.password"
         file.write_text(password + "\n")
         file.chmod(0o600)

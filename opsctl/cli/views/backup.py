@@ -6,11 +6,14 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from backup.logical.document import Export
 from backup.manifest import Manifest, Phase
 from opsctl.cli.output import Document, Painter
 from opsctl.cli.table import Cell, figures, table
+from opsctl.cli.views import export
 from opsctl.cli.views.copies import Copied
 from opsctl.cli.views.copies import text as copies_text
+from opsctl.cli.views.export import ExportRow
 from opsctl.cli.words import seconds, size, when
 from opsctl.core.words import counted
 
@@ -40,11 +43,12 @@ class BackupRow(BaseModel):
 
 
 class BackupList(Document):
-    """All backups of the stack, oldest first."""
+    """All backups and logical exports of the stack, oldest first."""
 
     kind: Literal["backup-list"] = "backup-list"
     repository: str
     backups: tuple[BackupRow, ...]
+    exports: tuple[ExportRow, ...]
 
 
 class BackupShow(Document):
@@ -85,16 +89,27 @@ def summary(manifest: Manifest) -> BackupRow:
     )
 
 
-def listed(repository: str, manifests: Sequence[Manifest]) -> BackupList:
+def listed(repository: str, manifests: Sequence[Manifest], exports: Sequence[Export]) -> BackupList:
     """Collect."""
-    return BackupList(repository=repository, backups=tuple(summary(manifest) for manifest in manifests))
+    return BackupList(
+        repository=repository,
+        backups=tuple(summary(manifest) for manifest in manifests),
+        exports=tuple(export.summary(each) for each in exports),
+    )
 
 
 def list_text(document: BackupList, paint: Painter) -> Iterator[str]:
     """Write a table."""
     if not document.backups:
         yield f"there is no backup in {document.repository}"
-        return
+    else:
+        yield from _backups(document, paint)
+    if document.exports:
+        yield ""
+        yield from export.list_text(document.exports, paint)
+
+
+def _backups(document: BackupList, paint: Painter) -> Iterator[str]:
     rows = [
         (
             row.id,

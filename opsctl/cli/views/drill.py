@@ -11,6 +11,7 @@ from opsctl.cli.table import GAP, WIDTH, Cell, figures, table, wrap
 from opsctl.cli.words import OUTCOME_STYLES, OUTCOME_WORDS, seconds, when
 from opsctl.core.result import Outcome, Result
 from opsctl.core.words import counted
+from restore_drill.exports.report import ExportDrillReport
 from restore_drill.report import DrillBody, DrillReport
 
 
@@ -41,11 +42,25 @@ class DrillRow(BaseModel):
     recovery_time_s: float | None
 
 
+class ExportDrillRow(BaseModel):
+    """One drill of a logical export; times are UTC, durations in seconds."""
+
+    id: str
+    finished: datetime
+    export_id: str
+    outcome: Outcome
+    passed: int
+    checks: int
+    loaded_into: str | None
+    recovery_time_s: float | None
+
+
 class DrillList(Document):
-    """All drills that trusted machines signed, oldest first."""
+    """All drills that trusted machines signed, oldest first, of backups and of logical exports."""
 
     kind: Literal["drill-list"] = "drill-list"
     drills: tuple[DrillRow, ...]
+    exports: tuple[ExportDrillRow, ...]
 
 
 def report_text(report: DrillReport, paint: Painter) -> Iterator[str]:
@@ -101,9 +116,11 @@ def measured(body: DrillBody) -> Iterator[tuple[str, str]]:
         yield "replayed up to", when(body.replayed_to)
 
 
-def listed(reports: Sequence[DrillReport]) -> DrillList:
+def listed(reports: Sequence[DrillReport], exports: Sequence[ExportDrillReport]) -> DrillList:
     """Collect."""
-    return DrillList(drills=tuple(_row(report) for report in reports))
+    return DrillList(
+        drills=tuple(_row(report) for report in reports), exports=tuple(_export_row(report) for report in exports)
+    )
 
 
 def _row(report: DrillReport) -> DrillRow:
@@ -123,8 +140,15 @@ def _row(report: DrillReport) -> DrillRow:
 def list_text(document: DrillList, paint: Painter) -> Iterator[str]:
     """Write a table."""
     if not document.drills:
-        yield "no drill has run"
-        return
+        yield "no drill of a backup has run"
+    else:
+        yield from _list(document.drills, paint)
+    if document.exports:
+        yield ""
+        yield from _export_list(document.exports, paint)
+
+
+def _list(drills: Sequence[DrillRow], paint: Painter) -> Iterator[str]:
     rows = [
         (
             row.id,
@@ -133,7 +157,37 @@ def list_text(document: DrillList, paint: Painter) -> Iterator[str]:
             Cell("" if row.recovery_time_s is None else seconds(row.recovery_time_s), right=True),
             row.backup_id,
         )
-        for row in document.drills
+        for row in drills
     ]
     yield from table(("id", "passed", "point", "time", "backup"), rows, paint)
     yield paint(f"{counted(len(rows), 'drill')}", "dim")
+
+
+def _export_row(report: ExportDrillReport) -> ExportDrillRow:
+    """One row of the list."""
+    body = report.body
+    return ExportDrillRow(
+        id=body.id,
+        finished=report.finished,
+        export_id=body.export_id,
+        outcome=report.outcome,
+        passed=body.passed,
+        checks=len(body.results),
+        loaded_into=body.loaded_into,
+        recovery_time_s=body.recovery_time_s,
+    )
+
+
+def _export_list(rows: Sequence[ExportDrillRow], paint: Painter) -> Iterator[str]:
+    """Write a table."""
+    cells = [
+        (
+            row.id,
+            Cell(f"{row.passed}/{row.checks}", OUTCOME_STYLES[row.outcome], right=True),
+            Cell("" if row.recovery_time_s is None else seconds(row.recovery_time_s), right=True),
+            row.export_id,
+        )
+        for row in rows
+    ]
+    yield from table(("id", "passed", "time", "logical export"), cells, paint)
+    yield paint(f"{counted(len(rows), 'drill')} of logical exports", "dim")

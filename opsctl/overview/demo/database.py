@@ -180,7 +180,7 @@ def run_script(
 
 
 def create_accounts(layout: Layout) -> None:
-    """Create databases and accounts with the passwords that the sites' configuration holds, and opsctl's own two.
+    """Create databases and accounts with the passwords that the sites' configuration holds, and opsctl's own.
 
     Until the database's root has its password, nobody else can reach the socket.
     """
@@ -189,7 +189,7 @@ def create_accounts(layout: Layout) -> None:
         "wordpress": php_constant(layout.at(BLOG_CONFIG), "DB_PASSWORD"),
         "crm": php_constant(layout.at("/srv/crm/application/config/app-config.php"), "APP_DB_PASSWORD"),
     }
-    for account in ("backup", "ship"):
+    for account in ("backup", "ship", "export"):
         passwords[account] = secrets.token_urlsafe(24)
         write_secret(layout.secrets / f"{account}.password", passwords[account] + "\n")
     admin = secrets.token_urlsafe(24)

@@ -40,6 +40,8 @@ def stack_values(layout: Layout) -> dict[str, Any]:
             "socket": layout.socket,
             "backup_password_file": layout.secrets / "backup.password",
             "ship_password_file": layout.secrets / "ship.password",
+            "export_user": "opsctl_export",
+            "export_password_file": layout.secrets / "export.password",
             "config_paths": ["/etc/mysql"],
         },
         "sites": [blog, customers, {"name": "static", "kind": "static", "paths": ["/var/www/static"]}],

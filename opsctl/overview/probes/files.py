@@ -10,6 +10,7 @@ from opsctl.core.look import Look, Seen, bad, good
 from opsctl.core.machine import MachineSection
 from opsctl.core.runner import Runner
 from opsctl.overview.probes.keys import open_to_others
+from opsctl.stack.accounts import accounts
 from opsctl.stack.nginx import read_nginx
 from opsctl.stack.rooted import below
 from opsctl.stack.settings import DatabaseSection, NginxSection, SiteSection
@@ -46,15 +47,12 @@ def password_probes(database: DatabaseSection) -> list[Look]:
     """The files with the database's passwords can be read by their owner only."""
     return [
         Look(
-            f"files.{role}_password",
-            f"the password of {user} is private",
+            f"files.{account.role}_password",
+            f"the password of {account.user} is private",
             "a file of mode 0600, or unix_socket authentication",
-            partial(_password, file),
+            partial(_password, account.password_file),
         )
-        for role, user, file in (
-            ("backup", database.backup_user, database.backup_password_file),
-            ("ship", database.ship_user, database.ship_password_file),
-        )
+        for account in accounts(database)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Probes of the two accounts' privileges, one for each, with the SQL that gives what is missing."""
+"""Probes of the accounts' privileges, one for each, with the SQL that gives what is missing."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -10,7 +10,7 @@ from opsctl.core.mariadb.connect import connected, read_password, rows
 from opsctl.core.mariadb.heartbeat import HEARTBEAT_TABLE
 from opsctl.core.runner import Runner
 from opsctl.overview.probes.server import TIMEOUT_S
-from opsctl.stack.accounts import BACKUP_GRANTS, Grant, grant_sql, heartbeat_sql, missing, ship_grants
+from opsctl.stack.accounts import Grant, accounts, grant_sql, heartbeat_sql, missing
 from opsctl.stack.settings import DatabaseSection
 
 # Compiled by the server, which checks the privileges, and true for no row: nothing is written and nothing logged.
@@ -22,19 +22,15 @@ _WRITES = (
 
 def grant_probes(database: DatabaseSection) -> list[Look]:
     """A probe for each privilege of each account, and one that tries to write the heartbeat."""
-    accounts = (
-        ("backup", database.backup_user, database.backup_password_file, BACKUP_GRANTS),
-        ("ship", database.ship_user, database.ship_password_file, ship_grants()),
-    )
     probes = [
         Look(
-            f"grant.{role}.{grant.privilege.lower().replace(' ', '_')}",
-            f"{user} has {grant.privilege}",
+            f"grant.{account.role}.{grant.privilege.lower().replace(' ', '_')}",
+            f"{account.user} has {grant.privilege}",
             f"{grant.privilege} on {grant.on}, {grant.why}",
-            partial(_look, database.socket, user, file, grant),
+            partial(_look, database.socket, account.user, account.password_file, grant),
         )
-        for role, user, file, grants in accounts
-        for grant in grants
+        for account in accounts(database)
+        for grant in account.grants
     ]
     probes.append(
         Look(

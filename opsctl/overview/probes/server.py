@@ -10,6 +10,7 @@ from opsctl.core.mariadb.connect import connected, read_password, rows
 from opsctl.core.mariadb.version import Version, find_version
 from opsctl.core.process import command
 from opsctl.core.runner import Runner
+from opsctl.stack.accounts import accounts
 from opsctl.stack.settings import DatabaseSection
 
 TIMEOUT_S = 20.0
@@ -33,16 +34,13 @@ def server_probes(database: DatabaseSection) -> list[Look]:
 
     probes = [
         Look(
-            f"server.login_{role}",
-            f"{user} can log in",
+            f"server.login_{account.role}",
+            f"{account.user} can log in",
             "the server answers and accepts the password",
-            partial(_login, database.socket, user, file),
+            partial(_login, database.socket, account.user, account.password_file),
             failing=(AuthError, UnreachableError),
         )
-        for role, user, file in (
-            ("backup", database.backup_user, database.backup_password_file),
-            ("ship", database.ship_user, database.ship_password_file),
-        )
+        for account in accounts(database)
     ]
     checks: list[tuple[str, str, str, Callable[[Variables], Seen]]] = [
         ("version", "the server's version", "MariaDB 10.8 or newer", _version),

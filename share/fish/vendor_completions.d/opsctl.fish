@@ -5,7 +5,7 @@ function __opsctl_at
     for word in (commandline -opc)[2..-1]
         if test $skip = yes
             set skip no
-        else if contains -- $word --action --actor --allow --at --backup --by --ca-file --chat --config --confirm --csv --date-order --days --dir --dump --every --fault --for --gtid --keys-recipient --kind --label --limit --lock-dir --lock-wait --only --origin --out --parallel --param --place --reason --recipient --remove --repository --root --rule --samples --scratch-dir --sender --since --socket --stack --state-dir --status --subject --text --time --to --truth --until --value --zone
+        else if contains -- $word --action --actor --allow --at --backup --by --ca-file --chat --config --confirm --csv --date-order --days --dir --dump --every --export --fault --for --gtid --keys-recipient --kind --label --limit --lock-dir --lock-wait --only --origin --out --parallel --param --place --reason --recipient --remove --repository --root --rule --samples --scratch-dir --sender --since --socket --stack --state-dir --status --subject --text --time --to --truth --until --value --zone
             set skip yes
         else if contains -- (string join -- ' ' $at $word) demo init status doctor backup 'backup run' 'backup copy' 'backup list' 'backup show' 'backup verify' 'backup layers' restore binlog 'binlog ship' 'binlog list' 'binlog gaps' drill 'drill run' 'drill list' 'drill show' 'drill self-test' health 'health run' 'health watch' maintenance 'maintenance on' 'maintenance off' 'maintenance status' notify 'notify list' 'notify test' anomalies 'anomalies collect' 'anomalies run' 'anomalies list' 'anomalies rules' 'anomalies explain' 'anomalies mute' 'anomalies acknowledge' 'anomalies backtest' vault 'vault init' 'vault migrate' 'vault import' 'vault verify' 'vault checkpoint' 'vault prove' 'vault check-proof' 'vault renew' 'vault attack-test' 'vault search' 'vault show' 'vault stats' 'vault log' config 'config show' 'config validate' 'config generate' ledger 'ledger list' 'ledger show' 'ledger verify' 'ledger export'
             set -a at $word
@@ -82,11 +82,12 @@ complete -c opsctl -n '__opsctl_is doctor' -l lock-wait -r -d 'Wait this long fo
 complete -c opsctl -n '__opsctl_is doctor' -l help -s h -d 'Show this message and exit.'
 complete -c opsctl -n '__opsctl_is backup' -f -a run -d 'Take a full backup, read it back, sign it, and publish it.'
 complete -c opsctl -n '__opsctl_is backup' -f -a copy -d 'Copy what is missing in the other repositories, reading each object back.'
-complete -c opsctl -n '__opsctl_is backup' -f -a list -d 'List all backups, oldest first; each one\'s signature is verified.'
-complete -c opsctl -n '__opsctl_is backup' -f -a show -d 'Show what a backup holds.'
+complete -c opsctl -n '__opsctl_is backup' -f -a list -d 'List all backups, and logical exports, oldest first; each one\'s signature is verified.'
+complete -c opsctl -n '__opsctl_is backup' -f -a show -d 'Show what a backup, or a logical export, holds.'
 complete -c opsctl -n '__opsctl_is backup' -f -a verify -d 'Check that a backup is still what was signed: every archive\'s size and hash, and nothing extra.'
 complete -c opsctl -n '__opsctl_is backup' -f -a layers -d 'Show the five layers: set up or not, last success, last verified, last drilled.'
 complete -c opsctl -n '__opsctl_is backup' -l help -s h -d 'Show this message and exit.'
+complete -c opsctl -n '__opsctl_is backup run' -l kind -r -d 'A full backup, or a logical export as SQL.'
 complete -c opsctl -n '__opsctl_is backup run' -l config -r -d 'Settings file (default: ./ or /etc/opsctl/opsctl.toml).'
 complete -c opsctl -n '__opsctl_is backup run' -l json -d 'Answer in JSON (its schemas: docs/schemas).'
 complete -c opsctl -n '__opsctl_is backup run' -l quiet -s q -d 'Say nothing on success, show no progress.'
@@ -119,7 +120,7 @@ complete -c opsctl -n '__opsctl_is backup show' -l debug -d 'Show tracebacks.'
 complete -c opsctl -n '__opsctl_is backup show' -l no-color -d 'No colours; so does NO_COLOR=1.'
 complete -c opsctl -n '__opsctl_is backup show' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
 complete -c opsctl -n '__opsctl_is backup show' -l help -s h -d 'Show this message and exit.'
-complete -c opsctl -n '__opsctl_is backup verify' -l all -d 'Every backup there is.'
+complete -c opsctl -n '__opsctl_is backup verify' -l all -d 'Every backup and export there is.'
 complete -c opsctl -n '__opsctl_is backup verify' -l repository -r -d 'Another repository than the first.'
 complete -c opsctl -n '__opsctl_is backup verify' -l config -r -d 'Settings file (default: ./ or /etc/opsctl/opsctl.toml).'
 complete -c opsctl -n '__opsctl_is backup verify' -l json -d 'Answer in JSON (its schemas: docs/schemas).'
@@ -140,6 +141,7 @@ complete -c opsctl -n '__opsctl_is restore' -l backup -r -d 'This backup (defaul
 complete -c opsctl -n '__opsctl_is restore' -l at -r -d 'The database as at this time; it names its zone.'
 complete -c opsctl -n '__opsctl_is restore' -l gtid -r -d 'The database as right after this transaction.'
 complete -c opsctl -n '__opsctl_is restore' -l latest -d 'The database as far as binary logs were shipped.'
+complete -c opsctl -n '__opsctl_is restore' -l export -r -d 'A logical export instead of a backup: its id, or \'latest\'.'
 complete -c opsctl -n '__opsctl_is restore' -l repository -r -d 'Another repository than the first.'
 complete -c opsctl -n '__opsctl_is restore' -l config -r -d 'Settings file (default: ./ or /etc/opsctl/opsctl.toml).'
 complete -c opsctl -n '__opsctl_is restore' -l json -d 'Answer in JSON (its schemas: docs/schemas).'
@@ -179,6 +181,7 @@ complete -c opsctl -n '__opsctl_is drill' -f -a show -d 'Show a drill: each chec
 complete -c opsctl -n '__opsctl_is drill' -f -a self-test -d 'Prove that the drill can fail: make faults in copies of the newest backup, and see each one caught.'
 complete -c opsctl -n '__opsctl_is drill' -l help -s h -d 'Show this message and exit.'
 complete -c opsctl -n '__opsctl_is drill run' -l backup -r -d 'This backup (default: the newest).'
+complete -c opsctl -n '__opsctl_is drill run' -l export -r -d 'A logical export instead: its id, or \'latest\'.'
 complete -c opsctl -n '__opsctl_is drill run' -l repository -r -d 'Another repository than the first.'
 complete -c opsctl -n '__opsctl_is drill run' -l config -r -d 'Settings file (default: ./ or /etc/opsctl/opsctl.toml).'
 complete -c opsctl -n '__opsctl_is drill run' -l json -d 'Answer in JSON (its schemas: docs/schemas).'

@@ -1,6 +1,7 @@
 """`opsctl backup` and `opsctl binlog` on a customer's host, from the command line to the repository."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -140,3 +141,54 @@ def test_two_runs_at_once_are_kept_apart(backed_up: Machine) -> None:
         code, document = backed_up.json("backup", "run", "--lock-wait", "0.5")
         assert (code, document["kind"], document["exit_code"]) == (11, "error", 11)
     assert backed_up.opsctl("backup", "run", "--quiet")[0] == 0
+
+
+def test_a_logical_export_is_made_listed_shown_verified_drilled_and_restored(customer: Machine) -> None:
+    def layer() -> dict[str, Any]:
+        found: dict[str, Any] = customer.json("backup", "layers")[1]["layers"][4]
+        return found
+
+    assert (layer()["configured"], layer()["note"]) == (False, "none was made: opsctl backup run --kind logical")
+    code, out, err = customer.opsctl("backup", "run", "--kind", "logical")
+    assert code == 0, err
+    assert "is complete, signed and read back" in out
+    code, document = customer.json("backup", "list")
+    assert (code, document["backups"]) == (0, [])
+    [row] = document["exports"]
+    assert {"wordpress", "crm"} <= {
+        dump["database"] for dump in customer.json("backup", "show", row["id"])[1]["export"]["dumps"]
+    }
+    code, document = customer.json("backup", "verify", row["id"])
+    assert (code, document["backups"][0]["outcome"]) == (0, "passed")
+    assert customer.json("backup", "verify", "--all")[1]["backups"][0]["backup_id"] == row["id"]
+    code, document = customer.json("drill", "run", "--export", "latest")
+    assert (code, {result["outcome"] for result in document["report"]["body"]["results"]}) == (0, {"passed"}), document
+    drill_id = document["report"]["body"]["id"]
+    assert customer.json("drill", "list")[1]["exports"][0]["id"] == drill_id
+    assert customer.json("drill", "show", drill_id)[1]["report"] == document["report"]
+    found = layer()
+    assert found["drilled"] == document["report"]["finished"]
+    assert None not in (found["succeeded"], found["verified"])
+    assert customer.json("status")[1]["last_drill"] is None, "a drill of an export is none of a backup"
+    to = customer.directory / "loaded"
+    code, out, err = customer.opsctl("restore", "--export", row["id"], "--to", str(to))
+    assert code == 0, err
+    assert {path.name for path in to.iterdir()} >= {"data", "my.cnf", "START.txt"}
+    outputs = [out]
+    for words in (
+        ("backup", "run", "--kind", "logical"),
+        ("backup", "list"),
+        ("backup", "show", row["id"]),
+        ("backup", "verify", row["id"]),
+        ("backup", "layers"),
+        ("drill", "run", "--export", row["id"]),
+        ("drill", "list"),
+        ("drill", "show", drill_id),
+    ):
+        code, out, err = customer.opsctl(*words)
+        assert code == 0, err
+        outputs.append(out)
+    assert [line for out in outputs for line in out.splitlines() if len(line) > 80] == []
+    assert customer.opsctl("drill", "run", "--export", "latest", "--backup", "x")[0] == 2
+    assert customer.opsctl("restore", "--export", "latest", "--latest", "--to", str(to))[0] == 2
+    assert customer.opsctl("backup", "show", "20200101T000000Z-logical-00000000")[0] == 2

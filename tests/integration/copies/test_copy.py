@@ -184,8 +184,8 @@ def test_what_has_no_document_yet_stays_at_home(history: History, offsite: Desti
 
 
 def test_folders_with_a_document_of_their_own_come_along_archives_first(history: History, offsite: Destination) -> None:
-    folder = f"{STACK}/exports/20260101T000000Z-1a2b3c4d/"
-    for name in ("shop.sql.zst.age", "export.json.sig", "export.json"):
+    folder = f"{STACK}/others/20260101T000000Z-1a2b3c4d/"
+    for name in ("shop.zst.age", "other.json.sig", "other.json"):
         put(history.store, folder + name, name.encode())
     sent: list[str] = []
 
@@ -195,8 +195,8 @@ def test_folders_with_a_document_of_their_own_come_along_archives_first(history:
             return super().create(key)
 
     copy(history, replace(offsite, store=Watched(offsite.store)))
-    exported = [key.removeprefix(folder) for key in sent if key.startswith(folder)]
-    assert exported == ["shop.sql.zst.age", "export.json.sig", "export.json"]
+    arrived = [key.removeprefix(folder) for key in sent if key.startswith(folder)]
+    assert arrived == ["shop.zst.age", "other.json.sig", "other.json"]
 
 
 KILLED = """

@@ -1,4 +1,4 @@
--- Databases and accounts. Before: SET @wordpress, @crm, @backup, @ship (the passwords).
+-- Databases and accounts. Before: SET @wordpress, @crm, @backup, @ship, @export (the passwords).
 
 CREATE DATABASE wordpress CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;
 
@@ -26,4 +26,8 @@ EXECUTE IMMEDIATE CONCAT('CREATE USER opsctl_ship@localhost IDENTIFIED BY ', QUO
 GRANT RELOAD, BINLOG MONITOR, REPLICATION SLAVE ON *.* TO opsctl_ship@localhost;
 
 GRANT SELECT, INSERT, UPDATE ON opsctl.heartbeat TO opsctl_ship@localhost;
+
+EXECUTE IMMEDIATE CONCAT('CREATE USER opsctl_export@localhost IDENTIFIED BY ', QUOTE(@export));
+
+GRANT SELECT, SHOW VIEW, EXECUTE, TRIGGER, EVENT, RELOAD, PROCESS, BINLOG MONITOR ON *.* TO opsctl_export@localhost;
 

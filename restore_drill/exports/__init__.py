@@ -1,0 +1,1 @@
+"""Logical exports brought back: loaded into a new server of whatever version is installed, drilled, delivered."""
