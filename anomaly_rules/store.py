@@ -162,6 +162,7 @@ class SampleStore:
             if not self.path.exists():
                 _create(self.path)
             with contextlib.closing(_connect(self.path)) as db:
+                db.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes, the next reading brings back
                 db.execute("BEGIN IMMEDIATE")
                 yield db
                 db.execute("COMMIT")

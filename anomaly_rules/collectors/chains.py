@@ -11,7 +11,7 @@ from opsctl.core.verdict import Verdict
 
 INTACT = Metric(
     id=MetricId("chain.intact"),
-    title="whether a chained log is intact",
+    title="the state of a chained log (1 intact, 0 broken)",
     cadence=Cadence.HOURLY,
     form="gauge",
     labels=("log",),

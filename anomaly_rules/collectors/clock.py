@@ -1,6 +1,6 @@
 """Wall clocks of other zones: when a local time was in UTC, and which day a moment belongs to."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 
@@ -26,11 +26,6 @@ def day_of(moment: datetime, zone: ZoneInfo) -> datetime:
 def begins(day: date, zone: ZoneInfo) -> datetime:
     """The moment (UTC) at which a date begins in a zone."""
     return datetime.combine(day, time(), zone).astimezone(UTC)
-
-
-def day_before(now: datetime, zone: ZoneInfo) -> datetime:
-    """The last day that is over, as daily values are timed."""
-    return day_of(now, zone) - timedelta(days=1)
 
 
 def naive(moment: datetime, zone: ZoneInfo) -> datetime:

@@ -20,11 +20,11 @@ def _gauge(name: str, title: str, *more: str) -> Metric:
     )
 
 
-STUCK = _gauge("crm.cards_stuck", "cards that rest longer than cards of their stage do", "stage")
-UNASSIGNED = _gauge("crm.leads_unassigned", "leads that nobody looks after")
-DUPLICATE = _gauge("crm.leads_duplicate", "leads of a week that came before")
-FOLLOW_UPS = _gauge("crm.followups_overdue", "follow-ups that are overdue")
-INVOICES = _gauge("crm.invoices_overdue", "invoices that are overdue")
+STUCK = _gauge("crm.cards_stuck", "the number of cards that rest longer than those of their stage do", "stage")
+UNASSIGNED = _gauge("crm.leads_unassigned", "the number of leads that nobody looks after")
+DUPLICATE = _gauge("crm.leads_duplicate", "the number of leads of a week that came before")
+FOLLOW_UPS = _gauge("crm.followups_overdue", "the number of overdue follow-ups")
+INVOICES = _gauge("crm.invoices_overdue", "the number of overdue invoices")
 
 STAYS_DAYS = 365
 FEWEST_STAYS = 20

@@ -24,9 +24,9 @@ def _gauge(name: str, title: str, unit: str, *names: str) -> Metric:
 
 DISK = _gauge("host.disk_share", "used share of a file system", "share", "path")
 INODES = _gauge("host.inodes_share", "used share of a file system's inodes", "share", "path")
-UPDATES = _gauge("host.security_updates", "security updates that are not installed", "packages")
-OFFSET = _gauge("host.clock_offset", "how far the clock is off", "s")
-CERTIFICATE = _gauge("host.certificate_days", "days until a certificate ends", "days", "file")
+UPDATES = _gauge("host.security_updates", "the number of security updates that are not installed", "")
+OFFSET = _gauge("host.clock_offset", "the offset of the clock", "s")
+CERTIFICATE = _gauge("host.certificate_days", "the time until a certificate ends", "days", "file")
 
 LISTS_AGE = timedelta(days=3)
 """Package lists older than this say nothing about today's updates."""

@@ -95,7 +95,7 @@ class Restarts:
         counts: Counter[tuple[datetime, str]] = Counter()
         for at, entry in self.journal.entries(span, ("UNIT", "USER_UNIT"), (f"MESSAGE_ID={_RESTART_SCHEDULED}",)):
             counts[hour(at), entry.get("UNIT") or entry.get("USER_UNIT") or "(unknown)"] += 1
-        counts[hour(span.now) - timedelta(hours=1), NO_UNIT] += 0
+        counts[hour(span.since), NO_UNIT] += 0
         samples = tuple(
             sample(RESTARTS, time, count, unit=unit) for (time, unit), count in counts.items() if time < hour(span.now)
         )
@@ -117,7 +117,7 @@ class FailedLogins:
     def read(self, span: Span) -> Reading:
         """Count. Raises OpsError."""
         counts = Counter(hour(at) for at, text in self._lines(span) if _FAILED.match(text) and at >= span.since)
-        counts[hour(span.now) - timedelta(hours=1)] += 0
+        counts[hour(span.since)] += 0
         samples = tuple(sample(FAILED_LOGINS, time, n) for time, n in counts.items() if time < hour(span.now))
         return Reading(samples, hour(span.now))
 

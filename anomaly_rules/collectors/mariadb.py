@@ -17,20 +17,18 @@ def _gauge(name: str, title: str, unit: str, *names: str, daily: bool = False) -
     return Metric(id=MetricId(name), title=title, cadence=cadence, form="gauge", unit=unit, labels=names)
 
 
-STOPPED = _gauge("db.replicas_stopped", "replication channels that do not run", "channels")
-LAG = _gauge("db.replica_lag", "how far the slowest replication channel is behind", "s")
-CONNECTIONS = _gauge(
-    "db.connections_share", "connections, as a share of those allowed (all: some were refused)", "share"
-)
+STOPPED = _gauge("db.replicas_stopped", "the number of replication channels that do not run", "")
+LAG = _gauge("db.replica_lag", "the lag of the slowest replication channel", "s")
+CONNECTIONS = _gauge("db.connections_share", "the number of connections, as a share of those allowed,", "share")
 TRANSACTION = _gauge("db.oldest_transaction", "age of the oldest open transaction", "s")
-DEADLOCKS = _gauge("db.deadlocks", "deadlocks an hour since the last look", "deadlocks")
+DEADLOCKS = _gauge("db.deadlocks", "the number of deadlocks an hour since the last look", "")
 COUNTER = _gauge("db.auto_increment_share", "used share of an AUTO_INCREMENT column", "share", "table")
 SIZE = _gauge("db.table_bytes", "size of a table", "bytes", "table", daily=True)
 DEFINITIONS = _gauge("db.definitions", "fingerprint of grants and triggers", "", "what")
 
 _OWN = ("information_schema", "performance_schema", "mysql", "sys")
 _SIGNED = {"tinyint": 7, "smallint": 15, "mediumint": 23, "int": 31, "bigint": 63}
-_COUNTED = ("Innodb_deadlocks", "Connection_errors_max_connections")
+_COUNTED = ("Innodb_deadlocks", "Max_used_connections")
 _STATUS = ("Threads_connected", "Uptime", *_COUNTED)
 _SMALL = 16 << 20
 """Tables smaller than this (bytes) grow as they like."""
@@ -74,9 +72,10 @@ class Counters:
                 for name, value in rows(connection, "SHOW GLOBAL STATUS WHERE Variable_name IN %s", _STATUS)
             }
             limit = float(rows(connection, "SELECT @@GLOBAL.max_connections")[0][0])
-        refused = span.last is not None and _added(status, span.memory, "Connection_errors_max_connections") > 0
-        share = 1.0 if refused else status["Threads_connected"] / limit
-        found: list[tuple[Metric, float, Labels]] = [(CONNECTIONS, share, ())]
+        # A peak between two looks shows in the record, unless there was one as high before.
+        peak = status["Max_used_connections"]
+        most = peak if peak > span.memory.get("Max_used_connections", peak) else status["Threads_connected"]
+        found: list[tuple[Metric, float, Labels]] = [(CONNECTIONS, min(1.0, most / limit), ())]
         if "Innodb_deadlocks" in status:
             added = _added(status, span.memory, "Innodb_deadlocks")
             seconds = status["Uptime"] if span.last is None else (span.now - span.last).total_seconds()
@@ -95,7 +94,7 @@ def collectors(server: Database) -> tuple[Collector, ...]:
     return (
         ServerLook(server, "replication", (STOPPED, LAG), replication),
         Counters(server),
-        ServerLook(server, "transactions", (TRANSACTION,), transactions),
+        Transactions(server),
         ServerLook(server, "AUTO_INCREMENT columns", (COUNTER,), counters),
         ServerLook(server, "table sizes", (SIZE,), sizes),
         ServerLook(server, "grants and triggers", (DEFINITIONS,), definitions),
@@ -111,15 +110,27 @@ def replication(connection: Connection) -> Found:
     yield LAG, max(behind, default=0.0), ()
 
 
-def transactions(connection: Connection) -> Found:
+@dataclass(frozen=True)
+class Transactions:
     """How long the oldest transaction is open; 0 when none is."""
-    rows(connection, "SET SESSION time_zone = SYSTEM")  # the zone in which trx_started is told
-    oldest = rows(
-        connection,
-        "SELECT COALESCE(MAX(TIMESTAMPDIFF(SECOND, trx_started, NOW())), 0) FROM information_schema.INNODB_TRX "
-        "WHERE trx_mysql_thread_id <> CONNECTION_ID()",
-    )
-    yield TRANSACTION, max(0.0, float(oldest[0][0])), ()
+
+    server: Database
+    name: str = "transactions"
+    metrics: tuple[Metric, ...] = (TRANSACTION,)
+    history_days: float = 0
+    revise_days: float = 0
+
+    def read(self, span: Span) -> Reading:
+        """Look. Raises AuthError that names a missing privilege, UnreachableError."""
+        with self.server.connect() as connection:
+            rows(connection, "SET SESSION time_zone = SYSTEM")  # the zone in which trx_started is told
+            oldest = rows(
+                connection,
+                "SELECT UNIX_TIMESTAMP(MIN(trx_started)) FROM information_schema.INNODB_TRX "
+                "WHERE trx_mysql_thread_id <> CONNECTION_ID()",
+            )[0][0]
+        age = 0.0 if oldest is None else max(0.0, span.now.timestamp() - float(oldest))
+        return gauges(span, [(TRANSACTION, age, ())])
 
 
 def counters(connection: Connection) -> Found:

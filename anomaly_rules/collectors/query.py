@@ -62,7 +62,7 @@ class Query:
                 hint="it has to return (value) or (label, value), with timed = true (time, label, value)",
             )
         nulls = sum(1 for row in found if row[-1] is None or (self.source.timed and row[0] is None))
-        notes = [f"{counted(nulls, 'row')} with NULL were left out"] if nulls else []
+        notes = [f"{counted(nulls, 'row')} with NULL left out"] if nulls else []
         return Reading(tuple(self._samples(found, span)), span.now, tuple(notes))
 
     def _samples(self, found: tuple[tuple[Any, ...], ...], span: Span) -> Iterator[Sample]:

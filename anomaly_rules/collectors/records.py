@@ -33,18 +33,20 @@ def _gauge(name: str, title: str, unit: str, *names: str) -> Metric:
     return Metric(id=MetricId(name), title=title, cadence=Cadence.HOURLY, form="gauge", unit=unit, labels=names)
 
 
-BACKUP_OVERDUE = _gauge("backup.overdue_hours", "hours since the newest good backup stopped being fresh", "h")
-BACKUP_CHANGE = _gauge("backup.size_change", "how many times larger or smaller than usual a backup is", "times", "kind")
-SHIPPING_OVERDUE = _gauge("binlog.overdue_minutes", "minutes since the newest shipment stopped being fresh", "min")
+BACKUP_OVERDUE = _gauge("backup.overdue_hours", "the time since the newest good backup stopped being fresh", "h")
+BACKUP_CHANGE = _gauge("backup.size_change", "the factor by which a backup is larger or smaller than usual", "", "kind")
+SHIPPING_OVERDUE = _gauge("binlog.overdue_minutes", "the time since the newest shipment stopped being fresh", "min")
 GAPS = Metric(
     id=MetricId("binlog.gaps"), title="gaps in the shipped binary logs", cadence=Cadence.HOURLY, absent="zero"
 )
-COPY_LAG = _gauge("copy.lag_hours", "how far a copy is behind", "h", "repository")
-DRILL_OVERDUE = _gauge("drill.overdue_days", "days since a drill was due", "days")
-RECOVERY_POINT = _gauge("drill.recovery_point_share", "measured recovery point, as a share of the objective", "share")
-RECOVERY_TIME = _gauge("drill.recovery_time_share", "measured recovery time, as a share of the objective", "share")
-DRIFT = _gauge("drift.state", "whether the configuration is as deployed (0 yes, 1 no, 2 unknown)", "", "subject")
-DUTY_OVERDUE = _gauge("duty.overdue_days", "days since something was due", "days", "kind", "subject")
+COPY_LAG = _gauge("copy.lag_hours", "the lag of a copy", "h", "repository")
+DRILL_OVERDUE = _gauge("drill.overdue_days", "the time since a drill was due", "days")
+RECOVERY_POINT = _gauge(
+    "drill.recovery_point_share", "the measured recovery point, as a share of the objective,", "share"
+)
+RECOVERY_TIME = _gauge("drill.recovery_time_share", "the measured recovery time, as a share of the objective,", "share")
+DRIFT = _gauge("drift.state", "drift of the configuration (0 none, 1 drifted, 2 unknown)", "", "subject")
+DUTY_OVERDUE = _gauge("duty.overdue_days", "the time since it was due", "days", "kind", "subject")
 
 
 class _Body(BaseModel):
@@ -114,7 +116,7 @@ class Gaps:
 
     def read(self, span: Span) -> Reading:
         """Count. Raises OpsError when the ledger cannot be read or a record has another form."""
-        hours: dict[datetime, int] = {hour(span.now) - timedelta(hours=1): 0}
+        hours: dict[datetime, int] = {span.since: 0}
         for record in _of(self.records(), "shipment"):
             if span.since <= record.finished < hour(span.now):
                 begin, gaps = hour(record.finished), len(_body(record, _Shipment).gaps)

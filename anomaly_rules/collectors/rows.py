@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from anomaly_rules.collectors import Reading, Sample, Span, hour, latest, sample
-from anomaly_rules.collectors.clock import begins, day_before, day_of, moments, naive
+from anomaly_rules.collectors.clock import begins, day_of, moments, naive
 from anomaly_rules.collectors.database import Database, Table, TimeColumn, quote, table
 from anomaly_rules.metric import Cadence, Metric
 from opsctl.core.clock import SKEW
@@ -33,9 +33,8 @@ DAILY = Metric(
 )
 FUTURE = Metric(
     id=MetricId("rows.future"),
-    title="rows from the future",
+    title="the number of rows from the future",
     cadence=Cadence.HOURLY,
-    unit="rows",
     form="gauge",
     labels=("table",),
 )
@@ -86,9 +85,9 @@ class RowCounts:
             notes = tuple(self._undated(connection, found, column))
             future = self._future(connection, found, column, span.now)
         samples = [*self._hours_and_days(counted_rows, column, span), future]
-        if not counted_rows:  # a table that nothing was ever written to has a series as well
-            samples.append(self._sample(HOURLY, hour(span.now) - timedelta(hours=1), 0, None))
-            samples.append(self._sample(DAILY, day_before(span.now, ZoneInfo(self.days_in)), 0, None))
+        # A table to which nothing was ever written has its series as well.
+        there = {each.series.metric for each in samples}
+        samples += [self._sample(metric, span.since, 0, None) for metric in (HOURLY, DAILY) if metric.id not in there]
         return Reading(tuple(samples), hour(span.now), notes)
 
     def _counts(
@@ -145,7 +144,7 @@ class RowCounts:
             name = quote(column.column.name)
             statement = f"SELECT COUNT(*) FROM {found.quoted} WHERE {name} IS NULL {self._condition}"  # noqa: S608
             if (count := rows(connection, statement.replace("%%", "%"))[0][0]) > 0:
-                yield f"{counted(count, 'row')} of {self.table} without a {column.column.name}"
+                yield f"{counted(count, 'row')} of {self.table} without a time in {column.column.name}"
 
     def _future(self, connection: Connection, found: Table, column: TimeColumn, now: datetime) -> Sample:
         limit = naive(now + SKEW, ZoneInfo(column.zone))

@@ -24,11 +24,6 @@ from opsctl.overview import measuring, watching
 app = new_group("Measure, and judge what was measured.")
 
 
-@app.callback()
-def group() -> None:
-    """Measure, and judge what was measured."""
-
-
 @command(app, "collect")
 def collect_samples(session: Session) -> Answer:
     """Read every source, and keep what is new or was revised; a source that cannot be read stops no other."""
