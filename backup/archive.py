@@ -23,6 +23,7 @@ class Archives:
     def __init__(self, host: Host, backup_id: str) -> None:
         self._host = host
         self._prefix = layout.backup(host.stack.name, backup_id)
+        self.backup_id = backup_id
         self.artefacts: list[Artefact] = []
         self.phases: list[Phase] = []
 
@@ -43,8 +44,13 @@ class Archives:
         *,
         approve: Callable[[list[Completed]], None] = accept,
         observe: tuple[Observer, ...] = (),
+        base: str | None = None,
+        place: int | None = None,
     ) -> Artefact:
         """Seal what `producer` produces, publish it under `<name>.<form>`, and compare what is read back.
+
+        `base` is the key of the archive that it is an increment to; `place` is its number among the artefacts, when it
+        has to be unpacked before some that were sealed already.
 
         `approve` receives how the producer's programs ended, before anything is published, and raises when that is not
         the whole story. Raises what `codec.seal` and the store raise.
@@ -66,10 +72,18 @@ class Archives:
             )
             approve(done)
             stored = upload.commit()
-        artefact = Artefact(name=name, kind=kind, key=key, sealed=sealed, recipients=recipients)
-        self.artefacts.append(artefact)
+        artefact = Artefact(name=name, kind=kind, key=key, sealed=sealed, recipients=recipients, base=base)
+        self.artefacts.insert(len(self.artefacts) if place is None else place, artefact)
         read_back(host.store, stored, sealed)
         return artefact
+
+    def carry(self, artefacts: Sequence[Artefact]) -> None:
+        """Take artefacts of earlier backups for this one's: they lie where they lay."""
+        self.artefacts.extend(artefacts)
+
+    def of(self, name: str) -> Artefact:
+        """The artefact of that name. Raises KeyError."""
+        return {artefact.name: artefact for artefact in self.artefacts}[name]
 
     def discard(self) -> None:
         """Delete what was published of an unfinished backup, its manifest first, as far as the store allows.

@@ -1,11 +1,11 @@
 """Chains: a backup and those that its database is restored onto, and all that they need of a repository."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from backup import layout
 from backup.catalog import Catalog, Described
 from backup.layout import SIGNATURE
-from backup.manifest import Manifest
+from backup.manifest import Artefact, Manifest
 from opsctl.core.errors import IntegrityError
 from opsctl.core.store import MissingError
 
@@ -47,6 +47,18 @@ def needed_keys(manifests: Iterable[Manifest]) -> set[str]:
         key = layout.manifest(manifest.stack, manifest.id)
         needed |= {key, key + SIGNATURE, *(artefact.key for artefact in manifest.artefacts)}
     return needed
+
+
+def archives_of(chain: Sequence[Manifest]) -> dict[str, Artefact]:
+    """What a restore of the last backup of a chain opens, by names that no two have: its parents' databases in their
+    order, called `db of ID`, and all of its own."""
+    parents = {
+        f"{artefact.name} of {manifest.id}": artefact
+        for manifest in chain[:-1]
+        for artefact in manifest.artefacts
+        if artefact.kind == "database"
+    }
+    return parents | {artefact.name: artefact for artefact in chain[-1].artefacts}
 
 
 def _parent(catalog: Catalog, child: Manifest) -> Described:

@@ -26,23 +26,27 @@ SQL_TIMEOUT_S = 600
 
 def look_at_server(host: Host) -> ServerFacts:
     """Ask the server what it is. Raises AuthError, UnreachableError, SettingsError."""
-    with _connected(host) as connection:
+    with connected_to(host) as connection:
         refuse_unsupported(connection, str(host.database.socket))
         return read_facts(connection)
 
 
-def archive_database(host: Host, archives: Archives, facts: ServerFacts, lsn_dir: Path) -> Database:
+def archive_database(
+    host: Host, archives: Archives, facts: ServerFacts, lsn_dir: Path, base: Path | None = None
+) -> Database:
     """Seal the server's data and prove that they are whole; the LSNs for later increments stay in `lsn_dir`.
+
+    With `base`, the directory with the LSNs of another backup, only what changed since is sealed.
 
     Raises AuthError, UnreachableError, StalledError, StreamError, IntegrityError, CommandFailedError.
     """
-    with _connected(host) as connection:
+    with connected_to(host) as connection:
         before = read_inventory(connection)
         if facts.binlog:
             # The log in which the backup will end begins here, so that little has to be read to know its state there.
             rows(connection, "FLUSH BINARY LOGS")
     judge = _Judge(host, facts, before, lsn_dir)
-    with physical.explained(host), physical.producing(host, _password(host), lsn_dir) as producer:
+    with physical.explained(host), physical.producing(host, _password(host), lsn_dir, base) as producer:
         archives.seal("db", "database", FORM, [producer], approve=judge.approve, observe=(judge.watch,))
     taken, tables = judge.verdict()
     return Database(
@@ -77,7 +81,7 @@ class _Judge:
     def approve(self, done: list[Completed]) -> None:
         """Raise unless all that the server has is in the stream."""
         taken = physical.confirm_whole(done[0], self.watch, self.lsn_dir, binlog=self.facts.binlog)
-        with _connected(self.host) as connection:
+        with connected_to(self.host) as connection:
             after = read_inventory(connection)
         self.found = taken, confirm(self.before, after, taken.content, taken.locked_at)
 
@@ -90,12 +94,13 @@ class _Judge:
 def _state(host: Host, taken: physical.Physical) -> str:
     if taken.binlog_file is None or taken.binlog_position is None:
         return ""
-    with _connected(host) as connection:
+    with connected_to(host) as connection:
         return str(gtid_state(host, connection, taken.binlog_file, taken.binlog_position))
 
 
 @contextmanager
-def _connected(host: Host) -> Iterator[Connection]:
+def connected_to(host: Host) -> Iterator[Connection]:
+    """A connection as `database.backup_user`. Raises AuthError, UnreachableError."""
     database = host.database
     with connected(
         database.socket, user=database.backup_user, password=_password(host), timeout_s=SQL_TIMEOUT_S

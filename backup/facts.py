@@ -1,6 +1,7 @@
 """What the database server says of itself before a backup."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from opsctl.core.errors import AuthError
 from opsctl.core.mariadb.connect import Connection, rows
@@ -11,7 +12,7 @@ _PLUGIN = (
 )
 _SIZE = "SELECT CAST(COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0) AS SIGNED) FROM information_schema.TABLES"
 _VARIABLES = (
-    "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', 'server_id', 'log_bin')"
+    "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', 'server_id', 'datadir', 'log_bin')"
     " OR Variable_name LIKE 'file\\_key\\_management\\_%'"
 )
 # Tables on which an account has no privilege at all are not in its information_schema.
@@ -20,11 +21,12 @@ _SEES_ALL = "SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES WHERE PRIVI
 
 @dataclass(frozen=True)
 class ServerFacts:
-    """The server's version and id, whether it writes a binary log, where its encryption keys lie on this machine, and
-    about how many bytes its tables hold."""
+    """The server's version and id, its data directory, whether it writes a binary log, where its encryption keys lie on
+    this machine, and about how many bytes its tables hold."""
 
     version: str
     server_id: int
+    datadir: Path
     binlog: bool
     keys: EncryptionKeys
     table_bytes: int
@@ -44,6 +46,7 @@ def read_facts(connection: Connection) -> ServerFacts:
     return ServerFacts(
         version=variables["version"],
         server_id=int(variables["server_id"]),
+        datadir=Path(variables["datadir"]),
         binlog=variables["log_bin"] == "ON",
         keys=encryption_keys(str(plugins[0][0]).lower() if plugins else None, variables),
         table_bytes=int(rows(connection, _SIZE)[0][0]),

@@ -53,10 +53,15 @@ class FileEntry:
 def parse_list(lines: Iterable[bytes], what: str) -> Iterator[FileEntry]:
     """Read a list, line by line; `what` names it in errors. Raises IntegrityError for a line that is no entry."""
     for number, line in enumerate(lines, start=1):
-        try:
-            yield _entry(json.loads(line))
-        except (ValueError, TypeError) as error:
-            raise IntegrityError(f"line {number} of {what} is no entry of a file list: {error}") from error
+        yield parse_line(line, f"line {number} of {what}")
+
+
+def parse_line(line: bytes, what: str) -> FileEntry:
+    """Read one line of a list. Raises IntegrityError when it is no entry."""
+    try:
+        return _entry(json.loads(line))
+    except (ValueError, TypeError) as error:
+        raise IntegrityError(f"{what} is no entry of a file list: {error}") from error
 
 
 def _entry(fields: Any) -> FileEntry:
@@ -80,9 +85,9 @@ class ListSpool:
         self.files = 0
         self.size = 0
 
-    def add(self, entry: FileEntry) -> None:
-        """Append one entry."""
-        self._parts.append(self._deflate.compress(entry.line()))
+    def add(self, entry: FileEntry, line: bytes | None = None) -> None:
+        """Append one entry, or its line as it stood in another list."""
+        self._parts.append(self._deflate.compress(line or entry.line()))
         if entry.type in ("file", "hardlink"):
             self.files += 1
         if entry.type == "file":

@@ -1,4 +1,4 @@
-"""Archives of files: one for each planned set with its list, one of all secrets, one of opsctl's own state."""
+"""Archives of files that are no site's: one of all secrets, one of opsctl's own state."""
 
 import contextlib
 import os
@@ -8,56 +8,19 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from backup.archive import Archives
+from backup.archive_set import TAR
 from backup.context import Host
-from backup.filelist import FileEntry, ListSpool
 from backup.keys import Secrets
-from backup.manifest import FileSet
-from backup.plan import PlannedSet
 from backup.tarstream import tar_stream
-from backup.tree import Found, Walk
+from backup.tree import Found
 from opsctl.core.errors import OpsError
 from opsctl.core.failpoints import failpoint
 from opsctl.core.pipeline import Source
 
-TAR = "tar.zst.age"
-LIST = "zst.age"
 LEDGER = "ledger.sqlite"
 ALLOWED_SIGNERS = "allowed_signers"
 SETTINGS = "settings"
 SNAPSHOT = ".snapshot-"
-
-
-def archive_set(host: Host, archives: Archives, planned: PlannedSet, secrets: Secrets) -> FileSet:
-    """Seal one set and its list. Raises OpsError for what cannot be read."""
-    walk = Walk(host.stack.root, planned.paths, secrets, planned.options)
-    spool = ListSpool()
-    uploads = None if planned.options.uploads is None else str(planned.options.uploads).lstrip("/") + "/"
-    uploaded = 0
-
-    def note(entry: FileEntry) -> None:
-        nonlocal uploaded
-        spool.add(entry)
-        if uploads is not None and entry.type in ("file", "hardlink") and entry.path.startswith(uploads):
-            uploaded += 1
-
-    name = f"files-{planned.name}"
-    with tar_stream(walk, note) as stream:
-        archives.seal(name, "files", TAR, [Source(stream)])
-    listed = archives.seal(f"{name}.list", "list", LIST, [Source(spool.finish())])
-    if walk.left_out:
-        host.progress.note(f"{planned.name}: {walk.left_out} sockets, FIFOs or devices are in no archive")
-    return FileSet(
-        name=planned.name,
-        paths=tuple(str(path) for path in planned.paths),
-        files=spool.files,
-        size=spool.size,
-        digest=listed.sealed.plain_sha256,
-        changed=stream.changed,
-        vanished=walk.vanished,
-        left_out=walk.left_out,
-        uploads=None if planned.uploads is None else str(planned.uploads),
-        upload_count=uploaded,
-    )
 
 
 def archive_keys(host: Host, archives: Archives, secrets: Secrets) -> tuple[str, ...]:

@@ -32,7 +32,8 @@ _FILES = {
 _PARTITION = "#P#"
 _TEMPORARY = "#sql"
 # A tablespace that DDL touched during the backup is in it again under `.new`, or under its old name with a `.ren` file.
-_SPACE_FILES = (".ibd", ".new")
+# An incremental backup holds what changed of it, as `.delta`, be it nothing.
+_SPACE_FILES = (".ibd", ".new", ".ibd.delta", ".new.delta")
 RENAMED = ".ren"
 
 

@@ -73,7 +73,8 @@ class FileSet(Part):
 
     `digest` is the SHA-256 of the plain file list. `changed` and `vanished` count files that did so while being read,
     `left_out` sockets, FIFOs and devices, which no archive holds. `size` is in bytes. `uploads` is the path of the
-    uploads and `upload_count` the number of regular files below it.
+    uploads and `upload_count` the number of regular files below it. `stored` is when the set was last stored whole
+    and `read` when all of it was last read (UTC); `kept` files are as they were, and lie in earlier archives.
     """
 
     name: str
@@ -86,6 +87,9 @@ class FileSet(Part):
     left_out: int = 0
     uploads: str | None
     upload_count: int
+    read: datetime | None = None
+    stored: datetime | None = None
+    kept: int = 0
 
 
 class KnownValueFact(Part):
@@ -147,6 +151,12 @@ class Manifest(Part):
     web_server: WebServer | None
     keys: tuple[str, ...]
     phases: tuple[Phase, ...]
+
+    @property
+    def stored_size(self) -> int:
+        """The bytes that were stored for this backup, encrypted: those of archives that lie in no earlier one."""
+        own = [artefact for artefact in self.artefacts if f"/{self.id}/" in artefact.key]
+        return sum(artefact.sealed.cipher_size for artefact in own)
 
     def artefact(self, name: str) -> Artefact:
         """The artefact of that name. Raises IntegrityError when there is none."""

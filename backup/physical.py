@@ -6,7 +6,7 @@ files that describe it are in the stream, and every table of the inventory has i
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +18,10 @@ from backup.mbstream import StreamContent, StreamError, StreamWatch
 from opsctl.core.errors import AuthError, OpsError
 from opsctl.core.failpoints import failpoint
 from opsctl.core.mariadb.privileges import grant_hint
-from opsctl.core.process import Command, CommandFailedError, Completed, client_options, command
+from opsctl.core.process import Command, CommandFailedError, Completed, client_options, command, run
 
+VERSION = re.compile(r"(\d+)\.(\d+)\.\d+")
+VERSION_TIMEOUT_S = 30.0
 _NOT_LOCKED = re.compile(r"failed to execute query BACKUP LOCK (.*?`.*?): ")
 COMPLETED = "completed OK!"
 # By the names of 10.11, and those since 11.1.
@@ -50,10 +52,13 @@ class Physical:
     locked_at: datetime
 
 
-def backup_command(options: str, descriptor: int, *, parallel: int, lsn_dir: Path, target: Path) -> Command:
+def backup_command(
+    options: str, descriptor: int, *, parallel: int, lsn_dir: Path, target: Path, base: Path | None = None
+) -> Command:
     """Build mariadb-backup's words; `options` is the option file with the login, inherited as `descriptor`.
 
-    It is the only option file read: everything else the program asks the server.
+    It is the only option file read: everything else the program asks the server. `base` is the directory with the LSNs
+    of the backup that an incremental one is made on; a restore reads its name out of the stream.
     """
     backup = command(
         "mariadb-backup",
@@ -65,19 +70,25 @@ def backup_command(options: str, descriptor: int, *, parallel: int, lsn_dir: Pat
         f"--log-copy-interval={_LOG_COPY_MS}",
         f"--extra-lsndir={lsn_dir}",
         f"--target-dir={target}",
+        *(() if base is None else (f"--incremental-basedir={base}",)),
     )
     return replace(backup, pass_fds=(descriptor,))
 
 
 @contextmanager
-def producing(host: Host, password: SecretStr | None, lsn_dir: Path) -> Iterator[Command]:
-    """The command that streams the backup while the block runs; it leaves its LSNs in `lsn_dir`, made here."""
+def producing(host: Host, password: SecretStr | None, lsn_dir: Path, base: Path | None) -> Iterator[Command]:
+    """The command that streams the backup while the block runs; it leaves its LSNs in `lsn_dir`, made here.
+
+    With `base`, the LSNs of another backup, it streams what changed since.
+    """
     lsn_dir.mkdir(mode=0o700, parents=True)
     failpoint("backup.after_lsn_dir")
     database = host.database
     with client_options(user=database.backup_user, password=password, socket=database.socket) as (options, descriptor):
         # The target only names a place: a stream writes nothing there.
-        yield backup_command(options, descriptor, parallel=host.backup.parallel, lsn_dir=lsn_dir, target=lsn_dir)
+        yield backup_command(
+            options, descriptor, parallel=host.backup.parallel, lsn_dir=lsn_dir, target=lsn_dir, base=base
+        )
 
 
 def watch() -> StreamWatch:
@@ -112,6 +123,23 @@ def confirm_whole(done: Completed, watched: StreamWatch, lsn_dir: Path, *, binlo
         )
     except (KeyError, ValueError) as error:
         raise StreamError(f"the database stream describes itself incompletely: {error}") from error
+
+
+def read_lsns(lsn_dir: Path) -> dict[str, str]:
+    """What the tool left of a backup's LSNs; nothing when nothing can be read."""
+    for name in CHECKPOINTS:
+        with suppress(OSError):
+            return _read_pairs((lsn_dir / name).read_text(errors="replace"))
+    return {}
+
+
+def installed_version() -> str:
+    """The version of the mariadb-backup that is installed, such as 10.11.19. Raises CommandFailedError, OpsError."""
+    ours = run(command("mariadb-backup", "--version"), timeout_s=VERSION_TIMEOUT_S, check=False)
+    found = VERSION.search(ours.text() + ours.stderr)
+    if found is None:
+        raise OpsError("the version of mariadb-backup cannot be told", where=ours.command.masked())
+    return found[0]
 
 
 def _kept(content: StreamContent, names: tuple[str, ...]) -> str:

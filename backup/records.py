@@ -15,18 +15,22 @@ class _Body(BaseModel):
 
 
 class BackupBody(_Body):
-    """A run of `backup run`. Of a failed one, only `error` says more than its id: what happened, without secrets.
+    """A run of `backup run`; `reason` says why it took a full backup. Of a failed one, only `error` says more than its
+    id: what happened, without secrets.
 
-    `repository` is where it was written; `manifest_sha256` is of the manifest's bytes; sizes are of all archives.
+    `repository` is where it was written; `manifest_sha256` is of the manifest's bytes; sizes are of all archives,
+    `stored_size` (encrypted) of those that do not lie in an earlier backup.
     """
 
     backup_id: str
     kind: str
     parent: str | None
+    reason: str | None = None
     repository: str
     manifest_sha256: str | None = None
     plain_size: int = 0
     cipher_size: int = 0
+    stored_size: int = 0
     tables: int = 0
     files: int = 0
     gtid_state: str | None = None

@@ -1,24 +1,28 @@
-"""`backup run`: one full backup, from the lock to the signed manifest and the record."""
+"""`backup run`: one backup, full or incremental, from the lock to the signed manifest and the record."""
 
 import contextlib
 import shutil
 import socket
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Literal
 
 import opsctl
 from backup import layout
 from backup.archive import Archives
+from backup.archive_set import archive_set
 from backup.context import Host
+from backup.continuation import LSN, Decision, Kind, decide, lsn_dir, note_origin
 from backup.database import archive_database, look_at_server
 from backup.documents import publish
-from backup.files import SNAPSHOT, archive_keys, archive_set, archive_state
+from backup.files import SNAPSHOT, archive_keys, archive_state
 from backup.heads import publish_head
+from backup.increments import find_base
 from backup.manifest import Database, FileSet, Manifest
 from backup.plan import Plan, make_plan
 from backup.readme import publish_readme
 from backup.records import BACKUP, BACKUP_VERSION, BackupBody
+from backup.remembered import DIRECTORY as MEMORY
+from backup.remembered import directory
 from opsctl.core.canonical import sha256_hex
 from opsctl.core.clock import in_order, utcnow
 from opsctl.core.errors import IntegrityError, OpsError
@@ -28,14 +32,14 @@ from opsctl.core.result import Outcome
 from opsctl.core.room import needing_room
 from opsctl.core.signing import Namespace
 
-LSN = "lsn"
 OTHERS_PARTIALS = timedelta(days=1)
 """Age at which what a drill or a shipment was writing is certainly a killed one's."""
 
 
-def run_backup(host: Host, *, kind: Literal["full"] = "full", lock_wait_s: float = 0.0) -> Manifest:
+def run_backup(host: Host, *, kind: Kind | None = None, lock_wait_s: float = 0.0) -> Manifest:
     """Take a backup and publish it in the host's repository; return its manifest, as it was signed.
 
+    Without a `kind`, settings decide. Where an incremental one is not safe it is a full one, whose manifest says why.
     Waits up to `lock_wait_s` seconds for another run to end. Whatever goes wrong is raised as an OpsError, stands in
     the ledger as a failed backup, and leaves nothing that counts as one.
     """
@@ -44,14 +48,19 @@ def run_backup(host: Host, *, kind: Literal["full"] = "full", lock_wait_s: float
 
 
 class _Run:
-    def __init__(self, host: Host, kind: Literal["full"]) -> None:
+    def __init__(self, host: Host, wanted: Kind | None) -> None:
         self.host = host
-        self.kind = kind
+        self.wanted = wanted
         self.started = utcnow()
-        self.id = layout.new_backup_id(in_order(self.started, _newest(host)), kind)
-        self.archives = Archives(host, self.id)
-        self.lsn_dir = host.machine.state_dir / LSN / self.id
         self.published = False
+        self._begin(Decision(None, None))
+
+    def _begin(self, decision: Decision) -> None:
+        """Name the backup after what it will be; until the server was looked at, that is a full one."""
+        self.decision = decision
+        self.id = layout.new_backup_id(in_order(self.started, _newest(self.host)), decision.kind)
+        self.archives = Archives(self.host, self.id)
+        self.lsn_dir = lsn_dir(self.host, self.id)
 
     def run(self) -> Manifest:
         """Do it all; on the way out, whatever happened, clean up and write the record."""
@@ -66,7 +75,8 @@ class _Run:
             if not self.published:
                 self.archives.discard()
                 self._remove_empty_folders()
-                shutil.rmtree(self.lsn_dir, ignore_errors=True)
+                for memory in (self.lsn_dir, directory(self.host, self.id)):
+                    shutil.rmtree(memory, ignore_errors=True)
             self._record(Outcome.FAILED, self._body(error=_first_line(error)))
             raise
         self._record(Outcome.PASSED, self._body_of(manifest, data))
@@ -86,8 +96,8 @@ class _Run:
                 host.store.delete(key)
         self._remove_empty_folders()
         state = host.machine.state_dir
-        lsns = [path for path in (state / LSN).glob("*") if path.name not in exist]
-        for left in (*lsns, *state.glob(f"{SNAPSHOT}*")):
+        memories = [path for name in (LSN, MEMORY) for path in (state / name).glob("*") if path.name not in exist]
+        for left in (*memories, *state.glob(f"{SNAPSHOT}*")):
             shutil.rmtree(left)
 
     def _remove_empty_folders(self) -> None:
@@ -97,16 +107,25 @@ class _Run:
 
     def _take(self) -> Manifest:
         """Seal everything, the files after the database, so that each attachment it knows has its file."""
-        host, archives = self.host, self.archives
-        with archives.phase("look", "Looking at the database and the sites"):
+        host, looking = self.host, self.archives
+        with looking.phase("look", "Looking at the database and the sites"):
             facts = look_at_server(host)
             plan = make_plan(host, facts.keys.files)
-        with archives.phase("database", "Database", total_bytes=facts.table_bytes):
-            database = archive_database(host, archives, facts, self.lsn_dir)
+            self._begin(decide(host, self.wanted, facts))
+        archives = self.archives
+        archives.phases.extend(looking.phases)
+        parent = self.decision.parent
+        total = facts.table_bytes if parent is None else None
+        with archives.phase("database", f"Database, {self.decision.kind}", total_bytes=total):
+            base = None if parent is None else lsn_dir(host, parent.manifest.id)
+            database = archive_database(host, archives, facts, self.lsn_dir, base)
+            note_origin(host, self.id, facts)
         files = []
         for planned in plan.sets:
             with archives.phase(f"files-{planned.name}", f"Files of {planned.name}"):
-                files.append(archive_set(host, archives, planned, plan.secrets))
+                below = find_base(host, self.decision.last, planned, self.started)
+                made = archive_set(host, archives, planned, plan.secrets, base=below, started=self.started)
+                files.append(made)
         with archives.phase("keys", "Keys and other secrets"):
             keys = archive_keys(host, archives, plan.secrets)
         with archives.phase("state", "Ledger and settings"):
@@ -114,11 +133,14 @@ class _Run:
         return self._manifest(database, tuple(files), plan, keys)
 
     def _manifest(self, database: Database, files: tuple[FileSet, ...], plan: Plan, keys: tuple[str, ...]) -> Manifest:
+        parent = self.decision.parent
         return Manifest(
             id=self.id,
             stack=self.host.stack.name,
-            kind=self.kind,
-            parent=None,
+            kind=self.decision.kind,
+            parent=parent.manifest.id if parent else None,
+            parent_sha256=parent.sha256 if parent else None,
+            reason=self.decision.reason,
             started=self.started,
             finished=utcnow(),
             opsctl_version=opsctl.__version__,
@@ -160,8 +182,9 @@ class _Run:
     def _body(self, *, error: str | None = None) -> BackupBody:
         return BackupBody(
             backup_id=self.id,
-            kind=self.kind,
-            parent=None,
+            kind=self.decision.kind,
+            parent=self.decision.parent.manifest.id if self.decision.parent else None,
+            reason=self.decision.reason,
             repository=self.host.store.where,
             phases=tuple(self.archives.phases),
             error=error,
@@ -174,6 +197,7 @@ class _Run:
                 "manifest_sha256": sha256_hex(data),
                 "plain_size": sum(each.plain_size for each in sealed),
                 "cipher_size": sum(each.cipher_size for each in sealed),
+                "stored_size": manifest.stored_size,
                 "tables": len(manifest.database.tables),
                 "files": sum(each.files for each in manifest.files),
                 "gtid_state": manifest.database.gtid_state,

@@ -123,6 +123,18 @@ class BackupSection(Section):
         examples=[[_NOBODY]],
         min_length=1,
     )
+    full_every_days: int = Field(
+        7, description="Days after which a full backup is due; those between are incremental.", ge=1
+    )
+    max_incrementals: int = Field(
+        30, description="Incremental backups after which a full one is taken in any case.", ge=0
+    )
+    read_files_days: int = Field(
+        7, description="Days after which all files are read again; between, those of unchanged times are not.", ge=1
+    )
+    store_files_days: int = Field(
+        28, description="Days after which all files are stored again; between, only those that changed.", ge=1
+    )
     compression_level: int = Field(1, description="zstd level.", ge=1, le=19)
     parallel: int = Field(2, description="Threads of mariadb-backup.", ge=1, le=64)
     stall_s: float = Field(30, description="Seconds a writer may take no bytes before the backup is stopped.", gt=0)

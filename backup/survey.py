@@ -7,6 +7,7 @@ from datetime import datetime
 
 from backup.binlog.lineage import full_backup_due
 from backup.catalog import Catalog
+from backup.chain import chain_of
 from backup.logical.catalog import export_ids, read_export
 from opsctl.core.errors import AuthError, UnreachableError
 from opsctl.core.store import MissingError, StoreError
@@ -83,7 +84,7 @@ def _look(place: Place, drills: Callable[[Catalog], Iterable[Drilled]]) -> Surve
     ids, refs = catalog.backup_ids(), catalog.lineages()
     segments = catalog.segments(refs[-1]) if refs else []
     beats = [segment.heartbeat for segment in segments if segment.heartbeat]
-    backed_up = catalog.manifest(ids[-1]).finished if ids else None
+    backed_up = chain_of(catalog, ids[-1])[-1].finished if ids else None
     exports = export_ids(catalog)
     drilled = tuple(drills(catalog))
     return Survey(

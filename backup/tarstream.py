@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from typing import Any
 
+from backup.entries import Entries
 from backup.filelist import EntryType, FileEntry
 from backup.tree import Found
 from opsctl.core.errors import OpsError
@@ -47,7 +48,7 @@ class TarStream:
         self._note = note
         self._pending = memoryview(b"")
         self._file: _Open | None = None
-        self._linked: dict[tuple[int, int], str] = {}
+        self._entries = Entries()
         self._ended = False
         self.changed = 0
 
@@ -87,22 +88,9 @@ class TarStream:
         return True
 
     def _begin(self, found: Found) -> None:
-        info = found.stat
-        entry = FileEntry(
-            path=str(found.path).lstrip("/") or ".",
-            type=found.type,
-            mode=info.st_mode & 0o7777,
-            uid=info.st_uid,
-            gid=info.st_gid,
-            size=info.st_size if found.type == "file" else 0,
-            mtime_ns=info.st_mtime_ns,
-            target=found.target,
-        )
-        if found.type == "file" and info.st_nlink > 1:
-            first = self._linked.setdefault((info.st_dev, info.st_ino), entry.path)
-            if first != entry.path:
-                os.close(found.descriptor)
-                entry = replace(entry, type="hardlink", size=0, target=first)
+        entry = found.entry or self._entries.of(found)
+        if found.type == "file" and entry.type == "hardlink":
+            os.close(found.descriptor)
         self._pending = memoryview(_header(entry))
         if entry.type == "file":
             self._file = _Open(found, entry, entry.size, hashlib.sha256())

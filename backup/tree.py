@@ -8,12 +8,12 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from backup.filelist import EntryType
+from backup.filelist import EntryType, FileEntry
 from backup.keys import Secrets, holds_secret
 from opsctl.core.errors import OpsError
 from opsctl.stack.rooted import below, resolve
@@ -26,13 +26,17 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # NONBLOCK: 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One thing in a tree: its real path on the host, and for a file an open descriptor, which the receiver closes."""
+    """One thing in a tree: its real path on the host, and for a file an open descriptor, which the receiver closes.
+
+    A file that is known is not opened: its descriptor is -1. `entry` is how it is described, once somebody has.
+    """
 
     path: Path
     type: EntryType
     stat: os.stat_result
     descriptor: int = -1
     target: str | None = None
+    entry: FileEntry | None = None
 
 
 @dataclass
@@ -57,11 +61,20 @@ class Walk:
     """Iterate once; the counters are then what it came across: things that vanished meanwhile, and those that no
     archive holds (sockets, FIFOs, devices)."""
 
-    def __init__(self, root: Path, paths: Iterable[Path], secrets: Secrets, options: TreeOptions) -> None:
-        """`paths` are the host's, whose `/` is `root`. Raises OpsError for one that is not there."""
+    def __init__(
+        self,
+        root: Path,
+        paths: Iterable[Path],
+        secrets: Secrets,
+        options: TreeOptions,
+        known: Callable[[Path, os.stat_result], bool] = lambda path, found: False,
+    ) -> None:
+        """`paths` are the host's, whose `/` is `root`; `known` is asked for each regular file, in the order of the
+        walk, whether there is no need to open it. Raises OpsError for a path that is not there."""
         self._root = root
         self._secrets = secrets
         self._options = options
+        self._known = known
         self._starts = _starts(root, paths)
         self.vanished = 0
         self.left_out = 0
@@ -115,6 +128,8 @@ class Walk:
             return None
         if stat.S_ISLNK(found.st_mode):
             return Found(path, "symlink", found, target=os.readlink(name, dir_fd=level.descriptor))
+        if self._known(path, found):
+            return Found(path, "file", found)
         return self._open(level, name, path)
 
     def _open(self, level: _Level, name: str, path: Path) -> Found | None:
@@ -158,4 +173,9 @@ def _starts(root: Path, paths: Iterable[Path]) -> tuple[Path, ...]:
     roots = real_roots(root, paths)
     links = {link for path in paths for link in resolve(root, path)[0]}
     apart = {link for link in links if not any(link.is_relative_to(tree) for tree in roots)}
-    return tuple(sorted({*roots, *apart}))
+    return tuple(sorted({*roots, *apart}, key=lambda path: order(str(path))))
+
+
+def order(path: str) -> tuple[bytes, ...]:
+    """The key by which paths are sorted in a walk: by their parts, a directory before what is in it."""
+    return tuple(os.fsencode(part) for part in path.split("/") if part not in ("", "."))

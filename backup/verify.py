@@ -6,10 +6,12 @@ from datetime import timedelta
 
 from backup import layout
 from backup.catalog import Catalog
+from backup.chain import ChainError, archives_of, parents_of
 from backup.codec import Sealed, read_back
 from backup.layout import SIGNATURE
 from backup.logical.catalog import read_export
 from backup.logical.records import EXPORT_VERIFICATION
+from backup.manifest import Manifest
 from backup.records import VERIFICATION, VERIFICATION_VERSION, VerificationBody
 from opsctl.core.clock import utcnow
 from opsctl.core.errors import IntegrityError, OpsError, UnreachableError
@@ -24,25 +26,35 @@ FRESH = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Claim:
-    """What a signed document says that there is: the document's key, and the archives with what each holds."""
+    """What a signed document says that there is: the document's key, and the archives with what each holds.
+
+    `problem` says why what it stands on cannot be known.
+    """
 
     document: str
     prefix: str
     archives: tuple[tuple[str, Sealed], ...]
+    problem: str | None = None
 
 
 def verify_backup(catalog: Catalog, backup_id: str, *, ledger: Ledger, progress: Progress) -> Record[VerificationBody]:
     """Verify the manifest's signature, and the presence, size and hash of every archive, and that nothing is extra.
 
-    Everything is looked at, whatever is wrong; the record of it, which is returned, is in the ledger then. It could
-    not run when the store does not answer.
+    So are its parents' manifests and databases, without which an incremental backup is nothing. Everything is looked
+    at, whatever is wrong; the record of it, which is returned, is in the ledger then. It could not run when the store
+    does not answer.
     """
 
     def claim() -> Claim:
-        manifest = catalog.manifest(backup_id)
-        archives = tuple((artefact.key, artefact.sealed) for artefact in manifest.artefacts)
+        manifest, problem = catalog.manifest(backup_id), None
+        chain: tuple[Manifest, ...] = (manifest,)
+        try:
+            chain = parents_of(catalog, manifest)
+        except ChainError as error:
+            problem = str(error)
+        archives = tuple((artefact.key, artefact.sealed) for artefact in archives_of(chain).values())
         key = layout.manifest(catalog.stack, backup_id)
-        return Claim(key, layout.backup(catalog.stack, backup_id), archives)
+        return Claim(key, layout.backup(catalog.stack, backup_id), archives, problem)
 
     record = _verify(catalog, backup_id, VERIFICATION, claim, progress)
     ledger.append(record)
@@ -73,6 +85,7 @@ def _verify(
     try:
         claim = read()
         progress.step(f"Verifying {name}", total_bytes=sum(sealed.cipher_size for _, sealed in claim.archives))
+        problems.extend([claim.problem] if claim.problem else [])
         problems.extend(_problems(catalog, claim, progress))
     except UnreachableError as error:
         outcome = Outcome.COULD_NOT_RUN

@@ -58,6 +58,7 @@ def run_drill(host: DrillHost, *, backup_id: str | None = None, extra_checks: Se
         return _finish(host, _Course(started, backup_id, results=_untrusted(error), point=point))
     with needing_room(host.drill.scratch_dir), workspace(host.drill.scratch_dir) as paths:
         restored = Restored(host, catalog, manifest, paths, head_error=head.error)
+        restored.follow_parents()
         course = _Course(started, backup_id, point=point, manifest=manifest)
         _go(restored, extra_checks, course)
     if head.value is not None:

@@ -13,8 +13,9 @@ from backup.codec import Sealed, UnusableIdentityError, unseal
 from backup.manifest import Artefact
 from opsctl.core.pipeline import Sink, Stage
 from opsctl.core.process import Command, command, run
-from opsctl.core.sandbox import Mount, sandboxed, sandboxed_as_root
+from opsctl.core.sandbox import Mount, sandbox_owner, sandboxed, sandboxed_as_root
 from restore_drill.context import DrillHost
+from restore_drill.directories import open_up
 from restore_drill.hostile import new_file
 from restore_drill.paths import ScratchPaths
 
@@ -27,21 +28,28 @@ OWNER_CAPABILITIES = ("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID
 
 
 def open_artefact(
-    host: DrillHost, artefact: Artefact, paths: ScratchPaths, *, exact: bool = False, timeout_s: float
+    host: DrillHost, artefact: Artefact, paths: ScratchPaths, *, step: int = 0, exact: bool = False, timeout_s: float
 ) -> Sealed:
     """Open one archive to its place in the scratch directory and return what it held.
 
-    The database goes to `data`, files to `tree`, keys to `keys` and to their places in `tree`, state to `state`, a list
-    to `lists/<artefact>`. With `exact`, what is in `tree` gets its exact modes and, if we are root, its owners; else
-    the sandbox's user may read and write all of it.
+    The database goes to `data`, or to the place of its `step` in a chain; files to `tree`, from which what was deleted
+    is removed, keys to `keys` and to their places in `tree`, state to `state`, a list to `lists/<artefact>`. With
+    `exact`, what is in `tree` gets its exact modes and, if we are root, its owners; else the sandbox's user may read
+    and write all of it.
     Raises IntegrityError when the archive is not what was sealed, AuthError when no identity opens it,
     CommandFailedError when it cannot be unpacked.
     """
     if artefact.kind == "database":
-        _unseal(host, artefact, _in_sandbox(mbstream_command(), paths.data), timeout_s)
+        place = paths.database(step)
+        for directory in (place.parent, place) if step else ():
+            directory.mkdir(mode=0o700, exist_ok=True)
+            os.chown(directory, *sandbox_owner())
+        _unseal(host, artefact, _in_sandbox(mbstream_command(), place), timeout_s)
     elif artefact.kind == "list":
         with new_file(paths.lists / artefact.name) as file:
             _unseal(host, artefact, Sink(file.write), timeout_s)
+    elif artefact.kind == "deleted":
+        _unseal(host, artefact, _unpacking(remove_command(), paths.tree, owners=exact), timeout_s)
     elif artefact.kind == "state":
         extract(host, artefact, paths.state, timeout_s=timeout_s)
     else:
@@ -53,11 +61,8 @@ def open_artefact(
 
 def extract(host: DrillHost, artefact: Artefact, target: Path, *, exact: bool = False, timeout_s: float) -> None:
     """Unpack one tar archive into a directory; see `open_artefact`."""
-    if exact and may_give_owners():
-        mounts = (Mount(target, TARGET, writable=True),)
-        _unseal(host, artefact, sandboxed_as_root(tar_command(owners=True), mounts, OWNER_CAPABILITIES), timeout_s)
-        return
-    _unseal(host, artefact, _in_sandbox(tar_command(owners=False), target), timeout_s)
+    command_ = tar_command(owners=exact and may_give_owners())
+    _unseal(host, artefact, _unpacking(command_, target, owners=exact), timeout_s)
     if not exact:
         run(_in_sandbox(command("chmod", "-R", "u+rwX", TARGET), target), timeout_s=MODE_TIMEOUT_S)
 
@@ -70,6 +75,11 @@ def may_give_owners() -> bool:
 def mbstream_command() -> Command:
     """Build the words that unpack the database."""
     return command("mbstream", "-x", "-C", TARGET, f"-p{MBSTREAM_THREADS}")
+
+
+def remove_command() -> Command:
+    """Build the words that remove what was deleted on the host: paths, each ended by a zero byte."""
+    return command("sh", "-c", f"cd {TARGET} && exec xargs --null --no-run-if-empty rm -rf --")
 
 
 def tar_command(*, owners: bool) -> Command:
@@ -103,6 +113,15 @@ def identities(host: DrillHost, kind: str) -> tuple[Path, ...]:
             hint=f"fetch the identity from where it is kept, name its file in {name}, and run: opsctl doctor",
         )
     return files
+
+
+def _unpacking(cmd: Command, target: Path, *, owners: bool) -> Command:
+    """A command that changes a tree: as root, if files keep their owners, else as a user whom directories let in."""
+    if owners and may_give_owners():
+        return sandboxed_as_root(cmd, (Mount(target, TARGET, writable=True),), OWNER_CAPABILITIES)
+    if owners:
+        open_up(target)
+    return _in_sandbox(cmd, target)
 
 
 def _in_sandbox(cmd: Command, target: Path) -> Command:

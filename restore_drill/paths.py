@@ -8,8 +8,9 @@ from pathlib import Path
 class ScratchPaths:
     """The scratch directory of one restore.
 
-    `data`: the prepared datadir. `tree`: all files archives and the keys archive, laid out as on the host, so that
-    `tree/etc/nginx` was /etc/nginx. `keys`: the keys archive alone. `state`: the state archive. `logs`: binary logs.
+    `data`: the prepared datadir. `increments`: what incremental backups copied, by their place in the chain. `tree`:
+    all files archives and the keys archive, laid out as on the host, so that `tree/etc/nginx` was /etc/nginx. `keys`:
+    the keys archive alone. `state`: the state archive. `logs`: binary logs.
     """
 
     root: Path
@@ -18,6 +19,10 @@ class ScratchPaths:
     def data(self) -> Path:
         """The datadir."""
         return self.root / "data"
+
+    def database(self, step: int) -> Path:
+        """What a step of the chain copied: 0, the full backup, is prepared in place; incremental ones lie beside it."""
+        return self.root / "increments" / str(step) if step else self.data
 
     @property
     def tree(self) -> Path:

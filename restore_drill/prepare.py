@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from backup.manifest import Database
+from backup.manifest import Database, Manifest
+from backup.physical import VERSION, installed_version
 from opsctl.core.errors import AuthError, IntegrityError, OpsError
 from opsctl.core.failpoints import failpoint
 from opsctl.core.process import Command, CommandFailedError, command, run
@@ -23,7 +24,6 @@ from restore_drill.scratch import KEYS
 
 OPTIONS = "backup-my.cnf"
 COMPLETED = "completed OK!"
-VERSION_TIMEOUT_S = 30.0
 
 # What the tool says of a redo log or tables that it cannot decrypt. With a wrong key it takes the log for a broken one;
 # but its hash was verified, so it is what was backed up.
@@ -33,7 +33,7 @@ _UNDECRYPTABLE = ("encryption key", "Encryption key", "Log scan aborted", "FILE_
 _PREFIXES = ("xtrabackup", "mariadb_backup")
 _CHAIN = Path("/restored/chain")
 _FULL = "data"
-_VERSION = re.compile(r"(\d+)\.(\d+)\.\d+")
+_BASE = re.compile(r"^tool_command = .*--incremental-basedir=(\S+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,24 @@ def _gathered(data: Path, incrementals: Sequence[Path]) -> Iterator[Path]:
         chain.rmdir()
 
 
+def verify_copy(directory: Path, manifest: Manifest) -> None:
+    """Hold what mariadb-backup wrote against the manifest: its LSNs, and of an incremental copy the parent.
+
+    The tool notes the words that it was called with, and with them the directory, named after the parent's id, from
+    which it took its first LSN. On an idle database nothing else tells a parent from its own parent.
+    Raises IntegrityError.
+    """
+    _verify_lsns(read_checkpoints(directory), manifest.database)
+    if manifest.kind == "full":
+        return
+    found = _BASE.search(_read_info(directory, "info"))
+    if found is None or Path(found[1]).name != manifest.parent:
+        made_on = f"on {Path(found[1]).name}" if found else "as a full one"
+        raise IntegrityError(
+            f"the database of backup {manifest.id} was copied {made_on}, its manifest says on {manifest.parent}"
+        )
+
+
 def read_checkpoints(directory: Path) -> Checkpoints:
     """Read a backup's checkpoints file. Raises IntegrityError when it is not there or says too little."""
     lines = (line.partition("=") for line in _read_info(directory, "checkpoints").splitlines())
@@ -156,10 +174,9 @@ def _read_info(directory: Path, name: str) -> str:
 
 def _require_tool(database: Database) -> None:
     """An older mariadb-backup does not prepare a newer one's copy, and says so in riddles."""
-    ours = run(command("mariadb-backup", "--version"), timeout_s=VERSION_TIMEOUT_S, check=False)
-    here, there = _VERSION.search(ours.text() + ours.stderr), _VERSION.search(database.tool_version)
+    here, there = VERSION.search(installed_version()), VERSION.search(database.tool_version)
     if here is None or there is None:
-        raise OpsError("the version of mariadb-backup cannot be told", where=ours.command.masked())
+        raise IntegrityError(f"the manifest names no version of mariadb-backup: '{database.tool_version}'")
     if (int(here[1]), int(here[2])) < (int(there[1]), int(there[2])):
         raise OpsError(
             f"the backup was made by mariadb-backup {there[0]}; {here[0]} is here, which is too old to prepare it",
@@ -171,14 +188,18 @@ def _verify_chain(chain: Sequence[Checkpoints], database: Database) -> Checkpoin
     first, last = chain[0], chain[-1]
     if first.backup_type not in ("full-backuped", "log-applied"):
         raise IntegrityError(f"the first backup is no full one but '{first.backup_type}'")
+    _verify_lsns(last, database)
     for before, after in pairwise(chain):
         if after.from_lsn != before.to_lsn:
             raise IntegrityError(f"an incremental backup begins at LSN {after.from_lsn}, not at {before.to_lsn}")
-    for name in ("from_lsn", "to_lsn", "last_lsn"):
-        expected, found = getattr(database, name), getattr(last, name)
-        if expected != found:
-            raise IntegrityError(f"the backup says {name} = {found}, its manifest {expected}")
     return last
+
+
+def _verify_lsns(found: Checkpoints, database: Database) -> None:
+    for name in ("from_lsn", "to_lsn", "last_lsn"):
+        expected, said = getattr(database, name), getattr(found, name)
+        if expected != said:
+            raise IntegrityError(f"the backup says {name} = {said}, its manifest {expected}")
 
 
 def _apply(cmd: Command, mounts: Sequence[Mount], timeout_s: float, *, encrypted: bool) -> None:

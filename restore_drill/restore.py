@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from backup.chain import parents_of
 from backup.manifest import Manifest, Part, Phase
 from opsctl.core.clock import iso, utcnow
 from opsctl.core.errors import LockedError, OpsError, SettingsError
@@ -21,6 +22,7 @@ from opsctl.core.room import needing_room
 from opsctl.core.store.directory import sync_directory
 from restore_drill.context import DrillHost
 from restore_drill.delivery import deliver
+from restore_drill.directories import settle
 from restore_drill.fetch import may_give_owners
 from restore_drill.point import Target, parse_target, pick_backup
 from restore_drill.replay import Replayed
@@ -84,7 +86,7 @@ def restore(
         with phases.measured("trust"):
             head = check_head(catalog, memory.recall())
             manifest = pick_backup(catalog, target, backup_id)
-        restored = Restored(host, catalog, manifest, paths)
+        restored = Restored(host, catalog, manifest, paths, parents=parents_of(catalog, manifest)[:-1])
         replayed = _rebuild(restored, target, phases)
         with phases.measured("deliver"):
             manifest = manifest.model_copy(update={"database": resolved_database(restored)})
@@ -174,6 +176,7 @@ def _rebuild(restored: Restored, target: Target | None, phases: Phases) -> Repla
     with phases.measured("open"):
         for opened in open_all(restored, exact=True).values():
             take(opened)
+        settle(restored.paths.tree, sorted(restored.paths.lists.iterdir()))
     with phases.measured("prepare"):
         take(prepare_database(restored))
     began = time.monotonic()

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from backup.catalog import Catalog
+from backup.chain import ChainError, archives_of, parents_of
 from backup.codec import Sealed
-from backup.manifest import Manifest
+from backup.manifest import Artefact, Manifest
 from opsctl.core.errors import OpsError
 from opsctl.core.result import Result
 from restore_drill.context import DrillHost
@@ -61,8 +62,9 @@ def attempt(step: Callable[[], Value]) -> Attempt[Value]:
 
 @dataclass
 class Restored:
-    """One restore in progress. `opened` has one attempt per artefact name, in the manifest's order.
+    """One restore in progress. `opened` has one attempt for each of `archives`, by the same names.
 
+    `parents`: what the database is restored onto, the full backup first; `chain_error`: why they are not known.
     It began at `began` (of the monotonic clock, seconds) and is given up after `host.drill.timeout_s` seconds.
     `head_error`: what was wrong when the repository was held against its newest head and the remembered one.
     `results`: those of the checks that ran before, by id.
@@ -72,6 +74,8 @@ class Restored:
     catalog: Catalog
     manifest: Manifest
     paths: ScratchPaths
+    parents: tuple[Manifest, ...] = ()
+    chain_error: OpsError | None = None
     opened: dict[str, Attempt[Sealed]] = field(default_factory=dict)
     prepared: Attempt[Prepared] | None = None
     server: Attempt[ScratchServer] | None = None
@@ -79,6 +83,27 @@ class Restored:
     began: float = field(default_factory=time.monotonic)
     head_error: OpsError | None = None
     results: dict[str, Result] = field(default_factory=dict)
+
+    def follow_parents(self) -> None:
+        """Find what the database is restored onto, or keep why it cannot be found."""
+        try:
+            self.parents = parents_of(self.catalog, self.manifest)[:-1]
+        except ChainError as error:
+            self.chain_error = error
+
+    @property
+    def archives(self) -> dict[str, Artefact]:
+        """What is opened: the databases of all parents, and all archives of the backup, in their order."""
+        return archives_of((*self.parents, self.manifest))
+
+    @property
+    def steps(self) -> tuple[tuple[int, Manifest], ...]:
+        """The backups whose databases are joined, each with its place in the chain: 0 is the full one.
+
+        An incremental one without known parents takes the first place after one.
+        """
+        first = 1 if self.manifest.kind == "incremental" and not self.parents else 0
+        return tuple(enumerate((*self.parents, self.manifest), start=first))
 
     def remaining_s(self) -> float:
         """Seconds left for the next step. Raises OpsError when the time is over."""

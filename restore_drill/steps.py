@@ -16,30 +16,27 @@ from restore_drill.fetch import open_artefact
 from restore_drill.logs import open_logs
 from restore_drill.options import datadir_words
 from restore_drill.point import AtGtid, Target, resolve
-from restore_drill.prepare import Prepared, prepare
+from restore_drill.prepare import Prepared, prepare, verify_copy
 from restore_drill.replay import Replayed, replay
-from restore_drill.restored import Attempt, Restored, Value, attempt, needed
+from restore_drill.restored import Attempt, CouldNotRunError, Restored, Value, attempt, needed
 from restore_drill.scratch import KEYS, ScratchServer, ServerPlace
 
 
 def open_all(restored: Restored, *, exact: bool = False) -> dict[str, Attempt[Sealed]]:
-    """Open every archive of the backup into the scratch directory. `exact`: see `open_artefact`.
-
-    Keys come first: a directory in which they lie gets its mode and time from the files archive that knows it.
+    """Open every archive of the backup into the scratch directory, in order: what is to be deleted before what is
+    unpacked after it, and keys after all files, among which an older one of the same name may be. `exact`: see
+    `open_artefact`.
     """
-    artefacts = restored.manifest.artefacts
-    opened = {}
-    for artefact in sorted(artefacts, key=_keys_first):
-        restored.host.progress.step(f"opening {artefact.name}", total_bytes=artefact.sealed.cipher_size)
-        opened[artefact.name] = _attempt(restored, partial(_open, restored, artefact, exact))
-    restored.opened.update({artefact.name: opened[artefact.name] for artefact in artefacts})
+    for name, artefact in restored.archives.items():
+        restored.host.progress.step(f"opening {name}", total_bytes=artefact.sealed.cipher_size)
+        restored.opened[name] = _attempt(restored, partial(_open, restored, artefact, exact))
     return restored.opened
 
 
-def prepare_database(restored: Restored, *, incrementals: tuple[Path, ...] = ()) -> Attempt[Prepared]:
-    """Prepare the opened database; `incrementals` are the directories of opened ones, in their order."""
+def prepare_database(restored: Restored) -> Attempt[Prepared]:
+    """Prepare the opened databases: the full one, and onto it the incremental ones in their order."""
     restored.host.progress.step("preparing the database")
-    restored.prepared = _attempt(restored, partial(_prepare, restored, incrementals))
+    restored.prepared = _attempt(restored, partial(_prepare, restored))
     return restored.prepared
 
 
@@ -79,10 +76,6 @@ def resolved_database(restored: Restored) -> Database:
     return database.model_copy(update=real)
 
 
-def _keys_first(artefact: Artefact) -> bool:
-    return artefact.kind != "keys"
-
-
 def _attempt(restored: Restored, step: Callable[[], Value]) -> Attempt[Value]:
     """Run a step; when the scratch disk was full, that is the error, and not what came of it."""
     return attempt(partial(_with_room, restored.paths.root.parent, step))
@@ -99,19 +92,24 @@ def _with_room(place: Path, step: Callable[[], Value]) -> Value:
 
 
 def _open(restored: Restored, artefact: Artefact, exact: bool) -> Sealed:
+    steps = (step for step, manifest in restored.steps if artefact in manifest.artefacts)
     timeout_s = restored.remaining_s()
-    return open_artefact(restored.host, artefact, restored.paths, exact=exact, timeout_s=timeout_s)
+    return open_artefact(restored.host, artefact, restored.paths, step=next(steps), exact=exact, timeout_s=timeout_s)
 
 
-def _prepare(restored: Restored, incrementals: tuple[Path, ...]) -> Prepared:
-    for artefact in restored.manifest.artefacts:
+def _prepare(restored: Restored) -> Prepared:
+    if restored.chain_error is not None:
+        raise CouldNotRunError(f"what the backup stands on is not known: {restored.chain_error.message}")
+    for name, artefact in restored.archives.items():
         if artefact.kind in ("database", "keys"):
-            restored.opened[artefact.name].need()
+            restored.opened[name].need()
+    for step, manifest in restored.steps:
+        verify_copy(restored.paths.database(step), manifest)
     return prepare(
         restored.paths.data,
         restored.paths.keys,
         resolved_database(restored),
-        incrementals=incrementals,
+        incrementals=[restored.paths.database(step) for step, _ in restored.steps if step],
         memory_mb=restored.host.drill.buffer_pool_mb,
         timeout_s=restored.remaining_s(),
     )

@@ -107,17 +107,23 @@ def full_backup_due(catalog: Catalog) -> str | None:
     few records. Raises IntegrityError for manifests and records that do not hold.
     """
     newest = _newest_full(catalog)
-    if newest is None:
-        return "there is no full backup"
+    return "there is no full backup" if newest is None else begun_anew_after(catalog, newest)
+
+
+def begun_anew_after(catalog: Catalog, backup: Manifest) -> str | None:
+    """Why the newest lineage does not continue a backup, or None when it does, or when nothing was shipped yet.
+
+    Reads at most a few records. Raises IntegrityError for records that do not hold.
+    """
     refs = catalog.lineages()
     if not refs:
         return None
     keys = record_keys(catalog, refs[-1])
-    wanted = [key for key in keys if key in (keys[0], keys[-1]) or name_in(key) == newest.database.binlog_file]
+    wanted = [key for key in keys if key in (keys[0], keys[-1]) or name_in(key) == backup.database.binlog_file]
     segments = [_read(catalog, refs[-1], key).segment for key in wanted]
-    if stands_on(segments, newest):
+    if stands_on(segments, backup):
         return None
-    return f"the binary log began anew after the newest full backup, {newest.id}: {segments[0].lineage_reason}"
+    return f"the binary log began anew after the {backup.kind} backup {backup.id}: {segments[0].lineage_reason}"
 
 
 def stands_on(lineage: Sequence[Segment], backup: Manifest) -> bool:

@@ -27,20 +27,24 @@ app = new_group("Make backups, copy them, list them, verify them.")
 RepositoryOption = Annotated[
     str | None, typer.Option("--repository", metavar="NAME", help="Another repository than the first.")
 ]
-
-
 KindOption = Annotated[
-    Literal["full", "logical"] | None, typer.Option("--kind", help="A full backup, or a logical export as SQL.")
+    Literal["full", "incremental", "logical"] | None,
+    typer.Option("--kind", help="Full or incremental instead of by settings, or a logical export as SQL."),
 ]
 
 
 @command(app, "run")
 def run(session: Session, kind: KindOption = None) -> Answer:
-    """Take a full backup, read it back, sign it, and publish it."""
+    """Take a backup, read it back, sign it, publish it, and copy it to the other repositories.
+
+    Without --kind it is a full one every backup.full_every_days, and incremental in between. It is a full one in any
+    case, and says why, when nothing proves that the server went on from its last backup: after a gap in the binary
+    log, a restore, or an upgrade.
+    """
     if kind == "logical":
         return _export(session)
     host = wire.host(session.loaded, session.progress)
-    manifest = run_backup(host, kind="full", lock_wait_s=session.options.lock_wait_s)
+    manifest = run_backup(host, kind=kind, lock_wait_s=session.options.lock_wait_s)
     wire.pin(session.settings)
     copies = copying.copy_after_backup(session.settings, host)
     document = view.BackupRun(manifest=manifest, copies=copies_view.copied(copies))

@@ -16,13 +16,13 @@ class Decrypt:
 
     def run(self, restored: Restored) -> Result:
         """Judge how the archives opened."""
-        artefacts = restored.manifest.artefacts
+        artefacts = restored.archives
         tally = Tally(f"all {len(artefacts)} archives open with the given identities and have the manifest's hashes")
-        opened = [artefact for artefact in artefacts if restored.opened[artefact.name].value is not None]
-        for artefact in artefacts:
-            error = restored.opened[artefact.name].error
+        opened = [artefact for name, artefact in artefacts.items() if restored.opened[name].value is not None]
+        for name, artefact in artefacts.items():
+            error = restored.opened[name].error
             if error is not None:
-                _note(restored, artefact, error, tally)
+                _note(restored, name, artefact, error, tally)
         tally.figures |= {
             "archives": len(artefacts),
             "opened": len(opened),
@@ -32,12 +32,12 @@ class Decrypt:
         return tally.result(self, f"all {len(artefacts)} archives opened, both hashes of each as in the manifest")
 
 
-def _note(restored: Restored, artefact: Artefact, error: OpsError, tally: Tally) -> None:
+def _note(restored: Restored, name: str, artefact: Artefact, error: OpsError, tally: Tally) -> None:
     stored = restored.catalog.store.stat(artefact.key)
     if stored is None or stored.size != artefact.sealed.cipher_size:
-        tally.unjudged.append(f"{artefact.name} is not the file it should be: see check 2")
+        tally.unjudged.append(f"{name} is not the file it should be: see check 2")
     elif isinstance(error, IntegrityError | AuthError | CommandFailedError) and not lacked_means(error):
-        tally.problem(f"{artefact.name}: {one_line(error)}", hint=error.hint)
+        tally.problem(f"{name}: {one_line(error)}", hint=error.hint)
     else:
-        tally.unjudged.append(f"{artefact.name}: {one_line(error)}")
+        tally.unjudged.append(f"{name}: {one_line(error)}")
         tally.hint = tally.hint or error.hint

@@ -1,9 +1,8 @@
 """Check 2, manifest: signed by an allowed signer, and the repository holds just what it names, no less than before."""
 
 from backup import layout
-from backup.chain import ChainError, parents_of
+from backup.increments import misjoined
 from backup.layout import SIGNATURE
-from backup.manifest import Manifest
 from opsctl.core.errors import OpsError
 from opsctl.core.result import Result
 from opsctl.core.signing import SignatureError
@@ -31,16 +30,17 @@ class ManifestCheck:
     def run(self, restored: Restored) -> Result:
         """Judge manifest and repository."""
         tally = Tally(EXPECTED)
-        manifest = restored.manifest
         self._artefacts(restored, tally)
-        self._parents(restored, manifest, tally)
+        self._parents(restored, tally)
+        for problem in misjoined(restored.manifest):
+            tally.problem(problem, hint=_HINT)
         self._head(restored.head_error, tally)
-        tally.figures |= {"archives": len(manifest.artefacts)}
+        tally.figures |= {"archives": len(restored.archives)}
         return tally.result(self, f"signed; {tally.counted('archives', 'archive')} with their sizes; nothing extra")
 
     def _artefacts(self, restored: Restored, tally: Tally) -> None:
         store, manifest = restored.catalog.store, restored.manifest
-        for artefact in manifest.artefacts:
+        for artefact in restored.archives.values():
             stored = store.stat(artefact.key)
             if stored is None:
                 tally.problem(f"{artefact.key} is missing", hint=_HINT)
@@ -56,14 +56,11 @@ class ManifestCheck:
         if extra:
             tally.problem(f"{len(extra)} objects are no part of the backup: {sentence(extra)}", hint=_HINT)
 
-    def _parents(self, restored: Restored, manifest: Manifest, tally: Tally) -> None:
-        """Follow the parents to the full backup, each verified."""
-        try:
-            chain = parents_of(restored.catalog, manifest)
-        except ChainError as error:
-            tally.problem(one_line(error), hint=_HINT)
-            return
-        tally.figures["parents"] = len(chain) - 1
+    def _parents(self, restored: Restored, tally: Tally) -> None:
+        """Each parent, down to the full backup, was verified when they were sought."""
+        if restored.chain_error is not None:
+            tally.problem(one_line(restored.chain_error), hint=_HINT)
+        tally.figures["parents"] = len(restored.parents)
 
     def _head(self, error: OpsError | None, tally: Tally) -> None:
         if isinstance(error, RolledBackError | SignatureError):

@@ -24,7 +24,7 @@ def need_files(restored: Restored) -> None:
     failed = [
         name
         for name, attempt in restored.opened.items()
-        if kinds.get(name) in ("files", "keys", "list") and attempt.value is None
+        if kinds.get(name) in ("files", "deleted", "keys", "list") and attempt.value is None
     ]
     if failed or not restored.opened:
         raise CouldNotRunError(f"not all files are there: {', '.join(failed) or 'nothing'} could not be opened")

@@ -29,12 +29,6 @@ def read(source: Path, path: str) -> bytes:
         return member.read() if member is not None else b""
 
 
-def regular_files(source: Path) -> list[str]:
-    """The files in the archive, without directories and links."""
-    with _open(source, "r:") as archive:
-        return [member.name for member in archive if member.isreg()]
-
-
 def paths(source: Path) -> set[str]:
     """Everything in the archive, without leading slashes."""
     with _open(source, "r:") as archive:

@@ -15,8 +15,9 @@ from backup.catalog import Catalog, LineageRef
 from backup.codec import Sealed, seal
 from backup.documents import publish
 from backup.filelist import parse_list
+from backup.increments import set_of
 from backup.layout import SIGNATURE
-from backup.manifest import Artefact, FileSet
+from backup.manifest import Artefact, FileSet, Manifest
 from backup.segment import NO_RECORD, Segment
 from opsctl.core.canonical import sha256_hex
 from opsctl.core.errors import OpsError
@@ -37,7 +38,8 @@ _STALL_S = 600.0
 class Bench:
     """Objects that a fault does not touch are hard links to the private copy.
 
-    `manifest` is the newest backup's; what is changed before sealing counts once it is published. `remembered`: the
+    `chain` are the manifests of the newest backup and its parents, the full one first; what is changed before sealing
+    counts once it is published. `remembered`: the
     head that the drill host is to remember. `replay_server_id` and `extra_checks` are for the drill that follows;
     `closing` ends with it.
     """
@@ -48,7 +50,8 @@ class Bench:
         self.model = model
         self.directory = directory
         self.store = DirectoryStore(directory / "repository")
-        self.manifest = model.copy.manifest
+        self.chain = list(model.copy.chain)
+        self._changed = len(self.chain) - 1
         self.remembered = model.heads[0] if model.heads else None
         self.replay_server_id: int | None = None
         self.extra_checks: tuple[Check, ...] = ()
@@ -57,6 +60,15 @@ class Bench:
             target = self.store.directory / item.key
             target.parent.mkdir(parents=True, exist_ok=True)
             os.link(model.store.directory / item.key, target)
+
+    @property
+    def manifest(self) -> Manifest:
+        """The newest backup's."""
+        return self.chain[-1]
+
+    @manifest.setter
+    def manifest(self, changed: Manifest) -> None:
+        self.chain[-1] = changed
 
     @property
     def catalog(self) -> Catalog:
@@ -80,7 +92,7 @@ class Bench:
     @property
     def manifest_key(self) -> str:
         """The key of the newest backup's manifest."""
-        return layout.manifest(self.manifest.stack, self.manifest.id)
+        return manifest_key(self.manifest)
 
     # At rest
 
@@ -111,34 +123,53 @@ class Bench:
     # Before sealing
 
     def publish(self, *, signer: str = "self-test", **changes: object) -> None:
-        """Publish the manifest, with more changes, signed by one of the self-test's keys."""
+        """Publish the manifest, with more changes, signed by one of the self-test's keys; before it those of parents
+        that were changed, each naming the one before it."""
+        for link in range(self._changed, len(self.chain) - 1):
+            sha256 = self._publish(self.chain[link], signer)
+            self.chain[link + 1] = self.chain[link + 1].model_copy(update={"parent_sha256": sha256})
         self.manifest = self.manifest.model_copy(update=changes)
-        self.remove(self.manifest_key, self.manifest_key + SIGNATURE)
-        publish(self.store, self.model.signer(signer), Namespace.MANIFEST, self.manifest_key, self.manifest)
+        self._publish(self.manifest, signer)
 
-    def reseal(self, name: str, content: Path) -> None:
-        """Seal other content as an artefact, for the same recipients. Raises OpsError when it is no other content."""
-        artefact = self.manifest.artefact(name)
+    def publish_another(self, manifest: Manifest) -> str:
+        """Publish a backup that is none of the chain; return the SHA-256 of its manifest."""
+        return sha256_hex(
+            publish(self.store, self.model.signer(), Namespace.MANIFEST, manifest_key(manifest), manifest)
+        )
+
+    def _publish(self, manifest: Manifest, signer: str) -> str:
+        key = manifest_key(manifest)
+        self.remove(key, key + SIGNATURE)
+        return sha256_hex(publish(self.store, self.model.signer(signer), Namespace.MANIFEST, key, manifest))
+
+    def reseal(self, name: str, content: Path, link: int = -1) -> None:
+        """Seal other content as an artefact of a link of the chain, for the same recipients.
+
+        Raises OpsError when it is no other content.
+        """
+        manifest = self.chain[link]
+        artefact = manifest.artefact(name)
         sealed = self._seal(artefact.key, content, artefact.recipients)
         if sealed.plain_sha256 == artefact.sealed.plain_sha256:
             raise OpsError(f"the fault leaves {name} as it is")
         changed = artefact.model_copy(update={"sealed": sealed})
-        artefacts = tuple(changed if each is artefact else each for each in self.manifest.artefacts)
-        self.manifest = self.manifest.model_copy(update={"artefacts": artefacts})
+        artefacts = tuple(changed if each is artefact else each for each in manifest.artefacts)
+        self.chain[link] = manifest.model_copy(update={"artefacts": artefacts})
+        self._changed = min(self._changed, link % len(self.chain))
 
-    def change_stream(self, *edits: streams.Edit) -> None:
-        """Change the database's stream; the manifest is not published yet."""
+    def change_stream(self, *edits: streams.Edit, link: int = -1) -> None:
+        """Change the database's stream, or that of another link of the chain; no manifest is published yet."""
         name = next(artefact.name for artefact in self.manifest.artefacts if artefact.kind == "database")
-        source = self.model.plain(name)
+        source = self.model.plain(name, link)
         for edit in edits:
             target = self._fresh("stream")
             streams.rewrite(source, target, edit)
             source = target
-        self.reseal(name, source)
+        self.reseal(name, source, link)
 
     def content(self, path: str) -> bytes:
-        """The content of a file of the host. Raises KeyError when no archive holds it."""
-        for artefact in self._holders([path]):
+        """The content of a file of the host, from the newest archive of it. Raises KeyError when none holds it."""
+        for artefact in reversed(list(self._holders([path]))):
             return archives.read(self.model.plain(artefact.name), path.lstrip("/"))
         raise KeyError(path)
 
@@ -147,9 +178,13 @@ class Bench:
         return any(self._holders([path]))
 
     def files(self) -> list[str]:
-        """All files, without directories and links, in the archives of files; without leading slashes."""
-        names = [artefact.name for artefact in self.manifest.artefacts if artefact.kind == "files"]
-        return [path for name in names for path in archives.regular_files(self.model.plain(name))]
+        """All files, without directories and links, of the lists; without leading slashes."""
+        names = [artefact.name for artefact in self.manifest.artefacts if artefact.kind == "list"]
+        return [path for name in names for path in self._listed(name)]
+
+    def _listed(self, name: str) -> Iterator[str]:
+        with self.model.plain(name).open("rb") as lines:
+            yield from (entry.path for entry in parse_list(lines, name) if entry.type == "file")
 
     def change_files(self, edits: Mapping[str, bytes | None], *, listed: bool = True) -> None:
         """Change files of the host, None to leave them out, in every archive that holds them; not published yet.
@@ -157,12 +192,15 @@ class Bench:
         With `listed` they were so when they were listed and counted; without, only the archive lacks what the list has.
         """
         edits = {path.lstrip("/"): data for path, data in edits.items()}
+        sets = set()
         for artefact in self._holders(edits):
             target = self._fresh("archive")
             archives.rewrite(self.model.plain(artefact.name), target, edits)
             self.reseal(artefact.name, target)
-            if listed and artefact.kind == "files":
-                self._change_list(artefact.name, edits)
+            if artefact.kind == "files":
+                sets.add(set_of(artefact))
+        for name in sorted(sets) if listed else ():
+            self._change_list(name, edits)
 
     def _holders(self, paths: Sequence[str] | Mapping[str, object]) -> Iterator[Artefact]:
         wanted = {path.lstrip("/") for path in paths}
@@ -171,10 +209,10 @@ class Bench:
                 yield artefact
 
     def _change_list(self, name: str, edits: archives.Edits) -> None:
-        files = next(each for each in self.manifest.files if f"files-{each.name}" == name)
+        files = next(each for each in self.manifest.files if each.name == name)
         target = self._fresh("list")
-        update = _rewrite_list(self.model.plain(f"{name}.list"), target, files, edits)
-        self.reseal(f"{name}.list", target)
+        update = _rewrite_list(self.model.plain(f"files-{name}.list"), target, files, edits)
+        self.reseal(f"files-{name}.list", target)
         sets = tuple(files.model_copy(update=update) if each is files else each for each in self.manifest.files)
         self.manifest = self.manifest.model_copy(update={"files": sets})
 
@@ -242,6 +280,11 @@ class Bench:
 
     def _fresh(self, what: str) -> Path:
         return self.directory / f"{what}-{secrets.token_hex(4)}"
+
+
+def manifest_key(manifest: Manifest) -> str:
+    """The key of a backup's manifest."""
+    return layout.manifest(manifest.stack, manifest.id)
 
 
 def _record_key(segment: Segment) -> str:

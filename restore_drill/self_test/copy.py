@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from backup import layout
 from backup.catalog import Catalog
+from backup.chain import archives_of, parents_of
 from backup.layout import SIGNATURE
 from backup.manifest import Manifest
 from backup.segment import Head, parse_head
@@ -26,32 +27,39 @@ class Copied:
 
 @dataclass(frozen=True)
 class Copy:
-    """The newest backup: its manifest, every object that was copied, and the keys of heads, the newest first.
+    """The newest backup: its manifest and its parents', the full one first, every object that was copied, and the keys
+    of heads, the newest first.
 
     The second head, if there is one, says less than the first about the same backup. `older`: the name of an artefact,
     and the key under which the backup before has another archive of that name and another size; None without one.
     """
 
-    manifest: Manifest
+    chain: tuple[Manifest, ...]
     objects: tuple[Copied, ...]
     heads: tuple[str, ...]
     older: tuple[str, str] | None
 
+    @property
+    def manifest(self) -> Manifest:
+        """The newest backup's."""
+        return self.chain[-1]
+
 
 def copy_newest(catalog: Catalog, target: Store) -> Copy:
-    """Copy the newest backup with its parents' manifests, and what a drill replays on it.
+    """Copy the newest backup with its parents' manifests and databases, and what a drill replays on it.
 
     Raises OpsError when there is no backup, and what the catalog raises for one that is not to be believed.
     """
     manifest = catalog.newest()
     heads = _heads(catalog, manifest)
     older = _older_archive(catalog, manifest)
-    keys = dict.fromkeys([*_backup_keys(catalog, manifest), *_segment_keys(catalog, manifest)])
+    chain = parents_of(catalog, manifest)
+    keys = dict.fromkeys([*_backup_keys(catalog, chain), *_segment_keys(catalog, manifest)])
     keys.update(dict.fromkeys(key + ending for key in heads for ending in ("", SIGNATURE)))
     if older is not None:
         keys[older[1]] = None
     objects = tuple(_copy(catalog.store, key, target) for key in keys)
-    return Copy(manifest, objects, heads, older)
+    return Copy(chain, objects, heads, older)
 
 
 def is_unchanged(store: Store, objects: tuple[Copied, ...]) -> bool:
@@ -59,13 +67,11 @@ def is_unchanged(store: Store, objects: tuple[Copied, ...]) -> bool:
     return all(_digest(store, found.key) == found for found in objects)
 
 
-def _backup_keys(catalog: Catalog, manifest: Manifest) -> Iterator[str]:
-    yield from (artefact.key for artefact in manifest.artefacts)
-    described: Manifest | None = manifest
-    while described is not None:
+def _backup_keys(catalog: Catalog, chain: tuple[Manifest, ...]) -> Iterator[str]:
+    yield from (artefact.key for artefact in archives_of(chain).values())
+    for described in chain:
         key = layout.manifest(catalog.stack, described.id)
         yield from (key, key + SIGNATURE)
-        described = catalog.manifest(described.parent) if described.parent else None
 
 
 def _segment_keys(catalog: Catalog, manifest: Manifest) -> Iterator[str]:

@@ -4,13 +4,23 @@ import difflib
 from collections.abc import Sequence
 
 from opsctl.core.errors import SettingsError
-from restore_drill.self_test import faults_at_rest, faults_in_database, faults_in_files, faults_in_logs, hostile
+from restore_drill.self_test import (
+    faults_at_rest,
+    faults_in_chains,
+    faults_in_database,
+    faults_in_files,
+    faults_in_increments,
+    faults_in_logs,
+    hostile,
+)
 from restore_drill.self_test.fault import Fault
 
 FAULTS: tuple[Fault, ...] = (
     *faults_at_rest.FAULTS,
+    *faults_in_chains.FAULTS,
     *faults_in_database.FAULTS,
     *faults_in_files.FAULTS,
+    *faults_in_increments.FAULTS,
     *faults_in_logs.FAULTS,
     *hostile.FAULTS,
 )

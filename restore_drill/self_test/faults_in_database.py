@@ -2,6 +2,7 @@
 
 import re
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -13,7 +14,9 @@ from restore_drill.self_test.fault import Fault, InapplicableError
 
 _PLAIN = re.compile(r"[A-Za-z0-9_]+")
 _PREFIXES = ("xtrabackup_", "mariadb_backup_")
-_ROOT_PAGE = 3 * 16384
+_PAGE = 16384
+_ROOT_PAGE = 3 * _PAGE
+_DELTA = ".delta"
 _PAGE_LSN = 16  # FIL_PAGE_LSN, which encryption leaves as it is: storage/innobase/include/fil0types.h
 _UNREAD = ("mysql", "transaction_registry")
 _DOMAIN = re.compile(r"(?<![\d-])(\d+)(?=-\d+-\d+)")
@@ -40,35 +43,52 @@ def _pages(table: Table) -> Callable[[str], bool]:
 
 
 def _file_missing(bench: Bench) -> None:
+    """Of the full backup: an incremental one lacks it as it lacks a table that was dropped."""
+    untouched = _untouched(bench)
     for table in _tables(bench):
-        bench.change_stream(streams.without(_pages(table)))
-        bench.publish()
-        return
+        if any(_pages(table)(found) for found in untouched):
+            bench.change_stream(streams.without(_pages(table)), link=0)
+            bench.publish()
+            return
     raise InapplicableError("there is no InnoDB table besides those of WordPress and the server itself")
 
 
 def _pages_zeroed(bench: Bench) -> None:
     """Of a table whose pages are on the disk and not in the redo log alone, from which they would come back."""
-    settled = _settled(bench)
+    settled = _settled(bench) & _untouched(bench)
     for table in _tables(bench):
         if any(_pages(table)(found) for found in settled):
-            bench.change_stream(streams.zeroed(_pages(table), _ROOT_PAGE))
+            bench.change_stream(streams.zeroed(_pages(table), _ROOT_PAGE), link=0)
             bench.publish()
             return
     raise InapplicableError("every table was made or rewritten just before the backup")
 
 
 def _settled(bench: Bench) -> set[str]:
-    """The files of tables whose root page was last changed before the redo log begins."""
-    begins = int(bench.manifest.database.to_lsn)
+    """The files of the full backup's tables whose root page was last changed before its redo log begins."""
+    begins = int(bench.chain[0].database.to_lsn)
     found = set()
-    with bench.model.plain(_database(bench)).open("rb") as stream:
+    with bench.model.plain(_database(bench), 0).open("rb") as stream:
         for chunk in streams.read_chunks(stream):
             place = _ROOT_PAGE - chunk.offset
             if chunk.kind == b"P" and "/" in chunk.name and 0 <= place < len(chunk.data) - _PAGE_LSN:
                 (lsn,) = struct.unpack_from(">Q", chunk.data, place + _PAGE_LSN)
                 if 0 < lsn <= begins:
                     found.add(chunk.name)
+    return found
+
+
+def _untouched(bench: Bench) -> set[str]:
+    """The files of the full backup's tables of which no incremental one after it holds a page."""
+    found = set(_files(bench, 0))
+    for link in range(1, len(bench.chain)):
+        sizes: Counter[str] = Counter()
+        with bench.model.plain(_database(bench), link).open("rb") as stream:
+            for chunk in streams.read_chunks(stream):
+                sizes[chunk.name] += len(chunk.data)
+        # What did not change comes as a heading alone, which fills a page: extra/mariabackup/write_filt.cc.
+        unchanged = {name.removesuffix(_DELTA) for name, size in sizes.items() if size <= _PAGE and _DELTA in name}
+        found = {name for name in found if name in unchanged or f"{name.rpartition('.')[0]}.ibd" in unchanged}
     return found
 
 
@@ -88,9 +108,9 @@ def _killed(bench: Bench) -> None:
     bench.publish()
 
 
-def _files(bench: Bench) -> list[str]:
-    """The files of the stream in the order in which they ended."""
-    with bench.model.plain(_database(bench)).open("rb") as stream:
+def _files(bench: Bench, link: int = -1) -> list[str]:
+    """The files of a stream in the order in which they ended."""
+    with bench.model.plain(_database(bench), link).open("rb") as stream:
         return [chunk.name for chunk in streams.read_chunks(stream) if chunk.kind == b"E"]
 
 

@@ -54,10 +54,11 @@ class Model:
         """The copied heads, the newest first."""
         return tuple(parse_head(get(self.store, key), key) for key in self.copy.heads)
 
-    def plain(self, name: str) -> Path:
-        """An artefact of the backup, opened: an mbstream, a tar archive or a list."""
-        artefact = self.copy.manifest.artefact(name)
-        return self._opened(name, artefact.key, artefact.sealed, artefact.kind)
+    def plain(self, name: str, link: int = -1) -> Path:
+        """An artefact of the backup, or of another `link` of its chain, opened: mbstream, tar archive or list."""
+        manifest = self.copy.chain[link]
+        artefact = manifest.artefact(name)
+        return self._opened(f"{name} of {manifest.id}", artefact.key, artefact.sealed, artefact.kind)
 
     def plain_segment(self, segment: Segment) -> Path:
         """A segment, opened: a binary log."""

@@ -38,6 +38,7 @@ class BackupRow(BaseModel):
     finished: datetime
     plain_size: int
     cipher_size: int
+    stored_size: int
     tables: int
     files: int
 
@@ -65,9 +66,10 @@ def run_text(document: BackupRun, paint: Painter) -> Iterator[str]:
     took = (manifest.finished - manifest.started).total_seconds()
     yield f"Backup {paint(manifest.id, 'green')} is complete, signed and read back."
     pairs = [
+        ("kind", _kind(manifest)),
         ("database", f"{counted(row.tables, 'table')}, MariaDB {manifest.database.server_version}"),
         ("files", f"{counted(row.files, 'file')} in {counted(len(manifest.files), 'archive')}"),
-        ("size", f"{size(row.plain_size)}, encrypted {size(row.cipher_size)}"),
+        ("size", f"{size(row.plain_size)}, encrypted {size(row.cipher_size)}, stored now {size(row.stored_size)}"),
         ("took", f"{seconds(took)}: {_phases(manifest.phases)}"),
     ]
     yield from figures(pairs, paint)
@@ -84,6 +86,7 @@ def summary(manifest: Manifest) -> BackupRow:
         finished=manifest.finished,
         plain_size=sum(artefact.sealed.plain_size for artefact in manifest.artefacts),
         cipher_size=sum(artefact.sealed.cipher_size for artefact in manifest.artefacts),
+        stored_size=manifest.stored_size,
         tables=len(manifest.database.tables),
         files=sum(part.files for part in manifest.files),
     )
@@ -116,11 +119,11 @@ def _backups(document: BackupList, paint: Painter) -> Iterator[str]:
             Cell(seconds((row.finished - row.started).total_seconds()), right=True),
             Cell(str(row.tables), right=True),
             Cell(str(row.files), right=True),
-            Cell(size(row.cipher_size), right=True),
+            Cell(size(row.stored_size), right=True),
         )
         for row in document.backups
     ]
-    yield from table(("id", "took", "tables", "files", "encrypted"), rows, paint)
+    yield from table(("id", "took", "tables", "files", "stored"), rows, paint)
 
 
 def show_text(document: BackupShow, paint: Painter) -> Iterator[str]:
@@ -130,7 +133,7 @@ def show_text(document: BackupShow, paint: Painter) -> Iterator[str]:
     yield paint(manifest.id, "bold")
     pairs = [
         ("stack", f"{manifest.stack} on {manifest.host}"),
-        ("kind", manifest.kind + (f", onto {manifest.parent}" if manifest.parent else "")),
+        ("kind", _kind(manifest)),
         ("taken", f"{when(manifest.started)} to {when(manifest.finished)}"),
         ("by", f"opsctl {manifest.opsctl_version}, {database.tool_version}"),
         ("server", f"MariaDB {database.server_version}, id {database.server_id}"),
@@ -165,6 +168,13 @@ def show_text(document: BackupShow, paint: Painter) -> Iterator[str]:
         for part in manifest.files
     ]
     yield from table(("files of", "files", "size", "uploads", "changed while read"), sets, paint)
+
+
+def _kind(manifest: Manifest) -> str:
+    """What it stands on, or why it was made to stand on nothing."""
+    if manifest.parent:
+        return f"incremental, onto {manifest.parent}"
+    return "full" + (f": {manifest.reason}" if manifest.reason else "")
 
 
 def _phases(phases: Sequence[Phase]) -> str:

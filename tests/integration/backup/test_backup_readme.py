@@ -3,12 +3,14 @@
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 from backup.binlog.ship import ship
+from backup.chain import chain_of
 from backup.context import Host
 from backup.manifest import Manifest
 from backup.run import run_backup
@@ -17,7 +19,7 @@ from tests.integration.backup.faulty import During
 from tests.support.host import SIGNER, identity_file, keys_identity_file, make_host
 from tests.support.mariadb import Server
 
-_TABLES = ("shop.t", "shop.aria", "shop.myisam", "opsctl.heartbeat")
+_TABLES = ("shop.t", "shop.aria", "shop.myisam", "shop.late", "opsctl.heartbeat")
 _LOOK_STEP = "\n\n6. In the end\n"
 
 
@@ -68,11 +70,26 @@ def checksums(server: Server) -> str:
     return "".join(f"{name}\t{checksum}\n" for name, checksum in rows)
 
 
+def seen(site: Path) -> dict[str, tuple[int, int, str]]:
+    """Every file and directory with its mode, a file's time in seconds, and its content."""
+    return {
+        str(path.relative_to(site)): (
+            path.stat().st_mode,
+            int(path.stat().st_mtime) if path.is_file() else 0,
+            path.read_text() if path.is_file() else "",
+        )
+        for path in (site, *site.rglob("*"))
+    }
+
+
 def test_the_commands_of_the_readme_restore_database_binary_logs_and_files(directory: Path, server: Server) -> None:
     site = directory / "root" / "srv" / "blog"
     site.mkdir(parents=True)
     (site / "index.php").write_text("<?php echo 1;")
     (site / "wp-config.php").write_text("<?php $password = 1;")
+    for name in ("kept", "edited", "deleted/-rf", "renamed\nfile"):
+        (site / name).parent.mkdir(exist_ok=True)
+        (site / name).write_text(name)
     during = During(lambda: server.sql("INSERT INTO shop.t VALUES (10, 'during the backup, before its position')"))
     sites = [SiteSection(name="blog", kind="wordpress", paths=(Path("/srv/blog"),))]
     host = make_host(directory, server, sites=sites)
@@ -84,7 +101,18 @@ def test_the_commands_of_the_readme_restore_database_binary_logs_and_files(direc
         *(f"INSERT INTO shop.{name} VALUES (1, 'before'), (2, 'é')" for name in ("t", "aria", "myisam")),
     )
     ship(host)
+    run_backup(host)
+    server.sql("INSERT INTO shop.t VALUES (5, 'before the second')")
+    shutil.rmtree(site / "deleted")
+    (site / "deleted").write_text("a file now")
+    (site / "renamed\nfile").rename(site / "another\nname")
+    (site / "edited").write_text("longer than it was")
+    run_backup(host)
+    server.sql("INSERT INTO shop.t VALUES (6, 'before the third')", "CREATE TABLE shop.late (i INT PRIMARY KEY)")
+    (site / "kept").chmod(0o600)
     manifest = run_backup(replace(host, progress=during))
+    assert len(chain_of(host.catalog, manifest.id)) == 3
+    assert sum(each.kind == "files" for each in manifest.artefacts) == 3
     server.sql("INSERT INTO shop.t VALUES (3, 'after the backup')", "UPDATE shop.myisam SET v = 'changed'")
     ship(host)
     server.sql("ALTER TABLE shop.aria ADD COLUMN more INT DEFAULT 7", "DELETE FROM shop.t WHERE i = 1")
@@ -97,8 +125,7 @@ def test_the_commands_of_the_readme_restore_database_binary_logs_and_files(direc
     assert status == 0, said
     restored = directory / "t"
     assert (restored / "checksums").read_text() == checksums(server)
-    assert (restored / "files/srv/blog/index.php").read_text() == "<?php echo 1;"
-    assert (restored / "files/srv/blog/wp-config.php").read_text() == "<?php $password = 1;"
+    assert seen(restored / "files/srv/blog") == seen(site)
 
 
 def test_the_readme_is_published_once_and_never_replaced(directory: Path, shared_server: Server) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -228,9 +229,10 @@ def test_a_manifest_of_a_full_backup_is_plain_json_with_numbers_that_fit(
     assert document["parent"] is None
 
 
+@pytest.mark.parametrize("kind", ["full", "incremental"])
 @pytest.mark.parametrize("engine", ["InnoDB", "Aria", "MyISAM"])
 def test_tables_that_change_during_the_backup_are_in_it_as_they_are_afterwards(
-    directory: Path, server: Server, engine: str
+    directory: Path, server: Server, engine: str, kind: str
 ) -> None:
     names = ("altered", "renamed", "truncated", "dropped", "converted")
     server.sql("CREATE DATABASE shop", *(f"CREATE TABLE shop.{name} (i INT) ENGINE={engine}" for name in names))
@@ -245,8 +247,12 @@ def test_tables_that_change_during_the_backup_are_in_it_as_they_are_afterwards(
             f"CREATE TABLE shop.made (i INT) ENGINE={engine}",
         )
 
-    host = make_host(directory, server, progress=During(change))
-    found = {table.name for table in run_backup(host).database.tables if table.database == "shop"}
+    host = make_host(directory, server)
+    if kind == "incremental":
+        run_backup(host)
+    manifest = run_backup(replace(host, progress=During(change)))
+    assert manifest.kind == kind
+    found = {table.name for table in manifest.database.tables if table.database == "shop"}
     assert found == {"altered", "another", "truncated", "converted", "made"}
 
 

@@ -75,10 +75,12 @@ def leftovers(machine: Machine) -> list[str]:
     assert isinstance(catalog.store, DirectoryStore)
     backups = [path for path in (machine.repository / STACK / "backups").glob("*") if path.name not in exist]
     partials = list((machine.repository / STACK / "backups").rglob(".partial-*"))
-    lsns = [path for path in (machine.state / "lsn").glob("*") if path.name not in exist]
+    memories = [
+        path for name in ("lsn", "files") for path in (machine.state / name).glob("*") if path.name not in exist
+    ]
     scratch = [*machine.scratch.iterdir(), *machine.directory.glob(".opsctl-restore-*")]
     state = [path for path in machine.state.rglob(".*") if path.name.startswith((".snapshot", ".ledger"))]
-    return [str(path) for path in (*backups, *partials, *lsns, *scratch, *state)]
+    return [str(path) for path in (*backups, *partials, *memories, *scratch, *state)]
 
 
 def wait_for_the_end_of(session: int, machine: Machine) -> None:

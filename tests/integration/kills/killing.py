@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from backup.binlog.space import memory_base
+from backup.chain import chain_of
+from opsctl.overview import wire
 from tests.integration.kills.invariants import (
     Published,
     commits_go_through,
@@ -25,7 +27,8 @@ _GONE_S = 10.0
 Case = TypeVar("Case")
 
 COMMANDS: Mapping[str, tuple[str, ...]] = {
-    "backup": ("backup", "run"),
+    "backup": ("backup", "run", "--kind", "full"),
+    "incremental": ("backup", "run", "--kind", "incremental"),
     "ship": ("binlog", "ship"),
     "drill": ("drill", "run"),
     "restore": ("restore", "--latest", "--to"),
@@ -93,8 +96,22 @@ def kill(machine: Machine, before: Published, how: Kill) -> None:
     assert not restored_in_part(machine)
     assert last.records > after.records
     assert not leftovers(machine), f"left behind: {leftovers(machine)}"
-    if how.command in ("backup", "ship"):
+    if how.command == "incremental":
+        _stands_on_what_was_there(machine, after, last)
+    if how.command in ("backup", "incremental", "ship"):
         _wait_until_gone(left)
+
+
+def _stands_on_what_was_there(machine: Machine, after: Published, last: Published) -> None:
+    """The next backup is an incremental one on the newest that there was, and brings the site back as it is."""
+    [made] = last.backups - after.backups
+    assert chain_of(wire.catalog(machine.settings), made)[-2].id == max(after.backups)
+    to = machine.directory / "looked-at"
+    machine.succeed("restore", "--backup", made, "--to", str(to))
+    site, restored = machine.directory / "root/srv/site", to / "files/srv/site"
+    assert {path.name: path.read_bytes() for path in restored.iterdir()} == {
+        path.name: path.read_bytes() for path in site.iterdir()
+    }
 
 
 def restored_in_part(machine: Machine) -> list[Path]:

@@ -150,6 +150,7 @@ def make_machine(directory: Path, server: Server) -> Machine:
     site = directory / "root/srv/site"
     site.mkdir(parents=True)
     (site / "index.html").write_text("<p>hello\n")
+    (site / "old.html").write_text("<p>old\n")
     (site / ".env").write_text("SECRET=1\n")
     host = make_host(directory, server)
     machine = Machine(directory, server)

@@ -12,6 +12,7 @@ from tests.integration.kills.machine import Machine
 # What nobody may lose by taking a failpoint away; each command passes others besides.
 _NEEDED = {
     "backup": {"backup.after_lsn_dir", "backup.after_snapshot", "ship.space_made"},
+    "incremental": {"backup.after_lsn_dir", "backup.after_snapshot", "backup.after_files", "ship.space_made"},
     "ship": {"ship.space_made", "ship.fetched", "ship.heartbeat_written", "state.before_fsync", "state.after_replace"},
     "drill": {"scratch.laid_out", "restore.before_prepare", "restore.server_started", "state.before_replace"},
     "restore": {"restore.data_delivered", "restore.before_rename", "restore.after_rename", "scratch.before_removal"},
@@ -33,10 +34,16 @@ def test_killed_at_any_failpoint(used_machine: Machine, directory: Path, command
 
 
 def up_to_date(used: Machine, directory: Path) -> Machine:
-    """A copy that has one binary log to ship, and not all those that other machines have begun on the same server."""
+    """A copy that has one binary log to ship, and not all those that other machines have begun on the same server.
+
+    In its site one file is new, and one is gone.
+    """
     copy = used.copy(directory)
     copy.succeed("binlog", "ship")
     copy.server.sql("REPLACE INTO shop.t VALUES (30, 'work')", "FLUSH BINARY LOGS")
+    site = copy.directory / "root/srv/site"
+    (site / "old.html").unlink()
+    (site / "new.html").write_text("new")
     return copy
 
 

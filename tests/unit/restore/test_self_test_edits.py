@@ -87,7 +87,6 @@ def test_an_archive_keeps_all_that_is_not_edited(archive: Path) -> None:
     target = archive.with_name("b.tar")
     archives.rewrite(archive, target, {"srv/one": b"other", "srv/two": None})
     assert archives.paths(target) == {"srv/one", "srv/n\udcffame", "srv/link"}
-    assert archives.regular_files(target) == ["srv/one", "srv/n\udcffame"]
     assert archives.read(target, "srv/one") == b"other"
     assert archives.read(target, "srv/n\udcffame") == b"3"
     with tarfile.open(target) as tar:
