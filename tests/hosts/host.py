@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -42,7 +43,6 @@ class Host:
     _supervisor: "subprocess.Popen[str]" = field(repr=False)
     _end: int = field(repr=False)
     _lock: IO[str] = field(repr=False)
-    _ready: socket.socket = field(repr=False)
 
     @classmethod
     def make(cls, base: Base, name: str = "customer") -> "Host":
@@ -56,12 +56,9 @@ class Host:
             supervisor = _start_supervisor(place, name, base, lock)
         number = _link(supervisor)
         host_key = (place / "own/etc/ssh/ssh_host_ed25519_key.pub").read_text().strip()
-        ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        ready.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        ready.bind(str(place / "notify"))
         address, gateway = f"{_NETWORK}.{number}.2", f"{_NETWORK}.{number}.1"
         first = os.pidfd_open(descendant(supervisor.pid, 1) or supervisor.pid)
-        made = cls(name, place, address, gateway, host_key, supervisor, first, lock, ready)
+        made = cls(name, place, address, gateway, host_key, supervisor, first, lock)
         made._say(address)
         return made
 
@@ -79,13 +76,13 @@ class Host:
 
     def boot(self) -> None:
         """Switch it on, and wait until everything that starts at boot has."""
-        self._say("boot")
-        self._wait_until_booted()
+        with self._told_when_booted():
+            self._say("boot")
 
     def reboot(self) -> None:
         """Let it shut down and start again."""
-        self.run("systemctl", "reboot", "--no-block")
-        self._wait_until_booted()
+        with self._told_when_booted():
+            self.run("systemctl", "reboot", "--no-block")
 
     def power_off(self) -> None:
         """Let it shut down, and wait until it is off."""
@@ -158,7 +155,6 @@ class Host:
                 if stream is not None:
                     with contextlib.suppress(BrokenPipeError):
                         stream.close()
-            self._ready.close()
             wait_for_end(self._end)  # the last process of all, after which nothing holds anything
             remove(self.place)
             self._lock.close()
@@ -173,15 +169,29 @@ class Host:
         if not line.startswith(beginning):
             raise self._broken(f"'{beginning}' was expected, it said '{line.strip()}'")
 
-    def _wait_until_booted(self) -> None:
-        """The manager passes on what the host's systemd says when the boot is complete."""
+    @contextlib.contextmanager
+    def _told_when_booted(self) -> Iterator[None]:
+        """Wait, after the block, until the manager passes on that the host's systemd calls the boot complete.
+
+        The socket is there for that long only: the host's first process stands still when nobody reads what it says.
+        """
+        path = self.place / "notify"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
+            ready.bind(str(path))
+            try:
+                yield
+                self._wait_until_booted(ready)
+            finally:
+                path.unlink()
+
+    def _wait_until_booted(self, ready: socket.socket) -> None:
         assert self._supervisor.stdout is not None
+        streams = (ready.fileno(), self._supervisor.stdout.fileno())
         while True:
-            ready, out = self._ready.fileno(), self._supervisor.stdout.fileno()
-            heard, _, _ = select.select([ready, out], [], [], _BOOT_TIMEOUT_S)
-            if ready not in heard:
+            heard, _, _ = select.select(streams, [], [], _BOOT_TIMEOUT_S)
+            if ready.fileno() not in heard:
                 raise self._broken("it went off" if heard else f"it was not up after {_BOOT_TIMEOUT_S:g} s")
-            if b"READY=1" in self._ready.recv(8192):
+            if b"READY=1" in ready.recv(8192):
                 return
 
     def _broken(self, what: str) -> HostError:
