@@ -4,13 +4,14 @@ import re
 
 # Of several that would do, the server names the most powerful first.
 _GLOBAL = re.compile(r"need \(at least one of\) the (?:[A-Z ]+, )*([A-Z ]+) privilege\(s\)")
-_TABLE = re.compile(r"([A-Z ]+) command denied to user '.*?'@'.*?' for (?:table|column '.*?' in table) (\S+)")
+# Of a column the server names the table without its database: that is not enough for a GRANT.
+_TABLE = re.compile(r"([A-Z ]+) command denied to user '.*?'@'.*?' for table (`[^`]+`\.`[^`]+`)")
 
 
 def grant_for(said: str, user: str) -> str | None:
     """The GRANT that the server's refusal asks for; None when it does not say.
 
-    `said` is its message for error 1227, 1142 or 1143
+    `said` is its message for error 1227 or 1142
     (https://mariadb.com/kb/en/mariadb-error-codes/); `user` is an account of localhost.
     """
     account = f"'{user}'@'localhost'"

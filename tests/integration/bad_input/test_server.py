@@ -17,6 +17,7 @@ SHIP_RIGHTS = (
     ("RELOAD", "*.*"),
     ("BINLOG MONITOR", "*.*"),
     ("REPLICATION SLAVE", "*.*"),
+    ("SELECT", "opsctl.heartbeat"),
     ("INSERT", "opsctl.heartbeat"),
     ("UPDATE", "opsctl.heartbeat"),
 )

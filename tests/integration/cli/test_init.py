@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pymysql
 import pyrage
 import pytest
 
@@ -37,6 +38,28 @@ def test_afterwards_doctor_finds_nothing_to_complain_about(demo: DemoStack, cust
     code, document = customer.json("doctor")
     assert [result for result in document["results"] if result["outcome"] != "passed"] == []
     assert code == 0
+
+
+@pytest.mark.parametrize("account", ["backup", "ship"])
+def test_the_accounts_write_nothing_but_the_heartbeat_and_read_no_row(
+    demo: DemoStack, customer: Machine, account: str
+) -> None:
+    password = (customer.directory / "secrets" / f"{account}.password").read_text().strip()
+    connection = pymysql.connect(unix_socket=str(demo.socket), user=f"opsctl_{account}", password=password)
+    with connection, connection.cursor() as cursor:
+        for statement in (
+            "SELECT * FROM crm.tblleads",
+            "INSERT INTO crm.tblleads (id) VALUES (4711)",
+            "UPDATE crm.tblleads SET id = 4711",
+            "DELETE FROM opsctl.heartbeat",
+            "CREATE TABLE opsctl.more (i INT)",
+            "DROP TABLE opsctl.heartbeat",
+            "CREATE DATABASE more",
+            "SET GLOBAL sync_binlog = 1",
+            "CREATE USER more@localhost",
+        ):
+            with pytest.raises(pymysql.MySQLError, match=r"denied|Access"):
+                cursor.execute(statement)
 
 
 def test_secrets_are_private_from_the_start_and_nowhere_else(demo: DemoStack, fresh: Machine) -> None:
