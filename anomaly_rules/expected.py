@@ -4,9 +4,9 @@ The model: value = median of its season (weekday, hour of the week or of the day
 proportion. It is fitted on whole weeks that end before the days to be judged, so that these cannot excuse themselves.
 """
 
-from collections.abc import Set
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 import numpy as np
 
@@ -15,6 +15,10 @@ from anomaly_rules.statistics import MAD_TO_SIGMA, median, row_medians, theil_se
 
 WEEKS = 9
 FEWEST_SEASONS = 3
+DAYS = 28
+FEWEST_DAYS = 4
+FEWEST_WEEKS = 4
+_CLEARLY = 0.9
 _FLOOR = 0.2
 """Below this share of the series' usual size noise no longer shrinks in proportion."""
 _LEAST_NOISE = 0.01
@@ -46,16 +50,16 @@ class Expected:
         return (self.values - self.expected) / self.size
 
 
-def expected_days(laid: Grid, tail: int, holidays: Set[date]) -> Expected | None:
+def expected_days(laid: Grid, tail: int, holidays: frozenset[date]) -> Expected | None:
     """What the last `tail` days should have been, by their weekday; None without three weeks before them."""
     weeks = min(WEEKS, (len(laid) - tail) // 7)
     if weeks < FEWEST_SEASONS:
         return None
     first = len(laid) - tail - weeks * 7
     values = laid.values[first:]
-    rests, edge = _free(laid, first, holidays), _edges(laid, first)
+    rests, edge = _free(laid, first, holidays), _edges(laid.first + first, len(laid) - first)
     base = np.where(rests | edge, np.nan, values)[: weeks * 7]
-    fitted = _fit(base, values, 7)
+    fitted = _fit(base, values)
     if fitted is None:
         return None
     expected, usual, noise = fitted
@@ -66,36 +70,79 @@ def expected_days(laid: Grid, tail: int, holidays: Set[date]) -> Expected | None
     return Expected(values[cut:], expected[cut:], sigma[cut:], size[cut:], rests[cut:], edge[cut:])
 
 
-def expected_hours(laid: Grid, tail: int, holidays: Set[date]) -> Expected | None:
-    """What the last `tail` hours should have been, by their hour of the week or of the day; None under three days."""
+@dataclass(frozen=True)
+class Hours:
+    """The newest hour against its rhythm. `z` are the deviations of all hours, the newest last, in units of `sigma`.
+
+    `sigma` is the newest hour's standard deviation in the metric's unit; each hour of the day has its own. `noise` is
+    that of all hours, `days` the history.
+    """
+
+    value: float
+    expected: float
+    sigma: float
+    rests: bool
+    z: Values
+    noise: float
+    days: int
+
+
+def expected_hours(laid: Grid, holidays: frozenset[date]) -> Hours | None:
+    """What the newest hour should have been, by the hour of the week or of the day; None under four days.
+
+    The week's rhythm is used where it explains the history better than the day's.
+    """
     laid = laid.local()
-    values = laid.values
-    days = (len(values) - tail) // 24
-    if days >= FEWEST_SEASONS * 7:
-        period, count = 168, min(WEEKS, days // 7)
-    elif days >= FEWEST_SEASONS:
-        period, count = 24, min(14, days)
-    else:
+    days = (len(laid) - 1) // 24
+    if days < FEWEST_DAYS:
         return None
-    values = values[len(values) - tail - period * count :]
+    best = _rhythm(laid, 24, min(days, DAYS), holidays)
+    if days >= FEWEST_WEEKS * 7:
+        weekly = _rhythm(laid, 168, min(days // 7, WEEKS), holidays)
+        best = weekly if weekly.noise < _CLEARLY * best.noise else best
+    return best
+
+
+def _rhythm(laid: Grid, period: int, count: int, holidays: frozenset[date]) -> Hours:
+    """The newest hour against the median of its season in the last `count` periods."""
+    values = laid.values[len(laid) - 1 - period * count :]
     rests = _free(laid, len(laid) - len(values), holidays)
-    cut = period * count
-    fitted = _fit(np.where(rests, np.nan, values)[:cut], values, period)
-    if fitted is None:
-        return None
-    expected, usual, noise = fitted
-    size = np.maximum(np.abs(expected), _FLOOR * usual)
-    sigma = np.maximum(noise, _LEAST_NOISE) * size
-    return Expected(values[cut:], expected[cut:], sigma[cut:], size[cut:], rests[cut:], np.zeros(tail, dtype=bool))
+    base = np.where(rests, np.nan, values)[:-1]
+    seasons = row_medians(base.reshape(count, period).T)
+    seasons = np.where(np.isnan(seasons), median(seasons), seasons)
+    left = values - np.resize(seasons, len(values))
+    by_hour, noise = _by_hour(np.where(rests, np.nan, left)[:-1], count)
+    sigma = np.maximum(by_hour, max(_LEAST_NOISE * median(np.abs(seasons)), 1e-12))
+    z = left / np.resize(sigma, len(left))
+    return Hours(
+        float(values[-1]), float(seasons[0]), float(sigma[0]), bool(rests[-1]), z, noise, (len(laid) - 1) // 24
+    )
 
 
-def _fit(base: Values, values: Values, period: int) -> tuple[Values, float, float] | None:
-    """Expected values of all periods, the usual size, and the noise as a share of it; None where nothing is known.
+def _by_hour(left: Values, count: int) -> tuple[Values, float]:
+    """The noise of each hour of the day, from it and the hours beside it, and no less than a third of all hours' noise.
+
+    The first is that of the hour after the last. With it, the noise of all hours.
+    """
+    hours = np.abs(left).reshape(-1, 24).T
+    beside = np.concatenate([np.roll(hours, 1, axis=0), hours, np.roll(hours, -1, axis=0)], axis=1)
+    factor = MAD_TO_SIGMA * _inflation(count)
+    every = factor * median(hours.ravel())
+    return np.fmax(factor * row_medians(beside), every / 3), every
+
+
+def _inflation(count: int) -> float:
+    """How much wider new values scatter around the median of `count` values than these do themselves (simulated)."""
+    return 2.6 if count <= 3 else 1.0 + 2.3 / count
+
+
+def _fit(base: Values, values: Values) -> tuple[Values, float, float] | None:
+    """Expected values of all days, the usual size, and the noise as a share of it; None where nothing is known.
 
     Two rounds: the growth seen through the rhythm, then the rhythm without the growth.
     """
-    count = len(base) // period
-    seasons = row_medians(base.reshape(count, period).T)
+    count = len(base) // 7
+    seasons = row_medians(base.reshape(count, 7).T)
     usual = median(np.abs(seasons))
     if np.isnan(usual):
         return None
@@ -103,40 +150,48 @@ def _fit(base: Values, values: Values, period: int) -> tuple[Values, float, floa
     if np.isnan(usual):
         usual = 1.0
     number = np.arange(len(values)) - (len(base) - 1) / 2
-    slope = _growth(base, seasons, usual, period)
+    slope = _growth(base, seasons, usual)
     growth = np.maximum(1.0 + slope * number, 0.05)
-    seasons = row_medians((base / growth[: len(base)]).reshape(count, period).T)
+    seasons = row_medians((base / growth[: len(base)]).reshape(count, 7).T)
     seasons = np.where(np.isnan(seasons), median(seasons), seasons)
     expected = np.resize(seasons, len(values)) * growth
     left = (base - expected[: len(base)]) / np.maximum(np.abs(expected[: len(base)]), _FLOOR * usual)
-    # Each season's median was taken from the same few values, and so lies nearer to them than to new ones.
-    noise = MAD_TO_SIGMA * median(np.abs(left)) * (1.0 + 1.5 / count)
+    noise = MAD_TO_SIGMA * median(np.abs(left)) * _inflation(count)
     return expected, usual, 0.0 if np.isnan(noise) else noise
 
 
-def _growth(base: Values, seasons: Values, usual: float, period: int) -> float:
-    """The change a period, as a share of the usual size at the middle; of hourly series by their days."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        steady = np.where(np.abs(seasons) > _FLOOR * usual, seasons, np.nan)
-        ratio = base / np.resize(steady, len(base))
-    if period % 24 == 0:
-        slope, _ = theil_sen(row_medians(ratio.reshape(-1, 24)))
-        slope /= 24
-    else:
-        slope, _ = theil_sen(ratio)
+def _growth(base: Values, seasons: Values, usual: float) -> float:
+    """The change a day, as a share of the usual size at the middle."""
+    steady = np.where(np.abs(seasons) > _FLOOR * usual, seasons, np.nan)
+    slope, _ = theil_sen(base / np.resize(steady, len(base)))
     return 0.0 if np.isnan(slope) else slope
 
 
-def _free(laid: Grid, first: int, holidays: Set[date]) -> Flags:
+def _free(laid: Grid, first: int, holidays: frozenset[date]) -> Flags:
     if not holidays:
         return np.zeros(len(laid) - first, dtype=bool)
-    return np.isin(laid.day_numbers()[first:], [day_number(day) for day in holidays])
+    begin, end = (
+        (laid.first + first, laid.first + len(laid))
+        if laid.daily
+        else (
+            (laid.first + first) // 24,
+            (laid.first + len(laid) - 1) // 24 + 1,
+        )
+    )
+    days = _rest_days(begin, end - begin, holidays)
+    return days if laid.daily else days[laid.day_numbers()[first:] - begin]
 
 
-def _edges(laid: Grid, first: int) -> Flags:
-    """The last two days of each month and its first: bills are closed, reports run."""
-    begin = laid.time(first).date()
-    days = [begin + timedelta(days=number) for number in range(len(laid) - first)]
+@lru_cache(maxsize=64)
+def _rest_days(first: int, count: int, holidays: frozenset[date]) -> Flags:
+    """Which of so many days from a day (numbered from 1970 on) are off."""
+    return np.isin(np.arange(first, first + count), [day_number(day) for day in holidays])
+
+
+@lru_cache(maxsize=64)
+def _edges(first: int, count: int) -> Flags:
+    """Which of so many days are the last two of a month, or the first: bills are closed, reports run."""
+    days = [date(1970, 1, 1) + timedelta(days=first + number) for number in range(count)]
     return np.array([day.day == 1 or (day + timedelta(days=2)).day <= 2 for day in days], dtype=bool)
 
 

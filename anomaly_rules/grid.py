@@ -1,5 +1,6 @@
 """A series on a regular grid of days or hours, which is what statistics work on. Nothing else here imports numpy."""
 
+import math
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -74,7 +75,7 @@ class Grid:
 
     def recent(self, count: int = RECENT) -> tuple[float | None, ...]:
         """The last values, for a sparkline."""
-        return tuple(None if np.isnan(value) else float(value) for value in self.values[-count:])
+        return tuple(None if math.isnan(value) else value for value in self.values[-count:].tolist())
 
 
 def day_number(day: date) -> int:

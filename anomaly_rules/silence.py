@@ -6,7 +6,6 @@ also held against the longest that the series had itself.
 """
 
 import math
-from collections.abc import Set
 from dataclasses import dataclass
 from datetime import date
 
@@ -38,7 +37,7 @@ class Silence:
         return self.surprise > max(-math.log10(chance), _OWN * self.record)
 
 
-def silence(laid: Grid, holidays: Set[date], share: float) -> Silence | None:
+def silence(laid: Grid, holidays: frozenset[date], share: float) -> Silence | None:
     """Judge the silence at the end of an hourly series; an hour with less than `share` of its usual count is silent.
 
     None without a week of history.
@@ -98,7 +97,7 @@ def _runs(quiet: Flags, surprise: Values) -> tuple[int, float, float]:
     return len(quiet) - 1 - int(loud[-1]), float(total[-1] - at[-1]), record
 
 
-def _rests(laid: Grid, count: int, holidays: Set[date]) -> Flags:
+def _rests(laid: Grid, count: int, holidays: frozenset[date]) -> Flags:
     if not holidays:
         return np.zeros(count, dtype=bool)
     return np.isin(laid.day_numbers()[-count:], [day_number(day) for day in holidays])

@@ -1,10 +1,11 @@
-"""Three ways to see that an hour is odd, and their vote: none of them alone is right about all kinds of series.
+"""Four ways to see that an hour is odd, and their vote: none of them alone is right about all kinds of series.
 
-Seasonal (hour of the week or day, median and MAD), rolling (mean and deviation of the last day), and extreme (beyond
-anything in four weeks).
+All look at how far hours are from their rhythm (hour of the week or day, in units of that hour's own noise), so that
+quiet nights and busy noons count alike: *seasonal* (far, also for a series whose noise has a heavy tail), *rolling*
+(far from the last two days), *extreme* (beyond anything in four weeks); or *together*: the last hours all off to one
+side, more than they were in four weeks.
 """
 
-from collections.abc import Set
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -14,12 +15,18 @@ import numpy as np
 from anomaly_rules.expected import expected_hours
 from anomaly_rules.grid import Grid, Values
 
-SEASONAL_SIGMAS = 4.0
-ROLLING_SIGMAS = 4.0
+SIGMAS = 4.0
+FAR_SIGMAS = 6.0
+TAIL_SHARE = 0.995
+TAIL_FACTOR = 1.3
 ROLLING_HOURS = 48
 EXTREME_HOURS = 28 * 24
-EXTREME_MARGIN = 0.1
-NEEDED = 2
+EXTREME_FACTOR = 1.1
+TOGETHER_HOURS = 6
+TOGETHER_SIGMAS = 2.5
+TOGETHER_FACTOR = 1.5
+YOUNG_DAYS = 3.0
+"""After so many days twice the deviation is asked for, after ten times as many a tenth more."""
 
 
 @dataclass(frozen=True)
@@ -32,40 +39,51 @@ class Votes:
     high: float
     size: float
     reasons: tuple[str, ...]
-    needed: int = NEEDED
 
 
-def votes(laid: Grid, holidays: Set[date], direction: Literal["up", "down", "both"]) -> Votes | None:
-    """Judge the newest hour; None without three days before it."""
-    found = expected_hours(laid, 1, holidays)
+def votes(laid: Grid, holidays: frozenset[date], direction: Literal["up", "down", "both"]) -> Votes | None:
+    """Judge the newest hour; None without four days before it."""
+    found = expected_hours(laid, holidays)
     if found is None:
         return None
-    value, expected, sigma = float(found.values[0]), float(found.expected[0]), float(found.sigma[0])
-    before = laid.values[-1 - EXTREME_HOURS : -1]
-    before = before[~np.isnan(before)]
-    low, high = expected - SEASONAL_SIGMAS * sigma, expected + SEASONAL_SIGMAS * sigma
-    sides = {"up": (1.0,), "down": (-1.0,), "both": (1.0, -1.0)}[direction]
     reasons: tuple[str, ...] = ()
-    for side in sides:
-        if bool(found.rests[0]) and side < 0:
+    for side in {"up": (1.0,), "down": (-1.0,), "both": (1.0, -1.0)}[direction]:
+        if found.rests and side < 0:
             continue
-        against = _reasons(side, value, expected, sigma, before)
-        if len(against) > len(reasons):
-            reasons = against
-    return Votes(value, expected, low, high, abs(value - expected) / (SEASONAL_SIGMAS * sigma), reasons)
+        found_odd = _alone(side * found.z, found.days) or _together(side * found.z, found.days)
+        if found_odd and not reasons:
+            reasons = found_odd
+    room = SIGMAS * found.sigma
+    size = abs(found.value - found.expected) / room
+    return Votes(found.value, found.expected, found.expected - room, found.expected + room, size, reasons)
 
 
-def _reasons(side: float, value: float, expected: float, sigma: float, before: Values) -> tuple[str, ...]:
-    """The votes that the value is too high (side 1) or too low (-1)."""
-    reasons = []
-    if side * (value - expected) > SEASONAL_SIGMAS * sigma:
-        reasons.append(f"{abs(value - expected) / sigma:.1f} deviations from this hour's median")
+def _alone(z: Values, days: int) -> tuple[str, ...]:
+    """Why the newest is too high by itself: it is far from its season, and one of the others agrees."""
+    newest, before = float(z[-1]), z[:-1]
+    before = before[~np.isnan(before)]
+    young = 1.0 + YOUNG_DAYS / days
+    if not newest > SIGMAS * young or not len(before):
+        return ()
+    place = int(TAIL_SHARE * (len(before) - 1))
+    if newest < TAIL_FACTOR * young * float(np.partition(before, place)[place]):
+        return ()
     lately = before[-ROLLING_HOURS:]
-    mean, spread = float(lately.mean()), max(float(lately.std()), 1e-9 * abs(float(lately.mean())), 1e-12)
-    if side * (value - mean) > ROLLING_SIGMAS * spread:
-        reasons.append(f"{abs(value - mean) / spread:.1f} deviations from the last two days' mean")
-    lowest, highest = float(before.min()), float(before.max())
-    margin = EXTREME_MARGIN * (highest - lowest)
-    if (side > 0 and value > highest + margin) or (side < 0 and value < lowest - margin):
-        reasons.append("beyond anything in four weeks")
+    rolling = newest - float(lately.mean()) > SIGMAS * young * max(float(lately.std()), 0.5)
+    extreme = newest > EXTREME_FACTOR * young * float(before[-EXTREME_HOURS:].max())
+    if not extreme and not (rolling and newest > FAR_SIGMAS * young):
+        return ()
+    reasons = [f"{newest:.1f} deviations from this hour's median"]
+    reasons += ["far from the last two days"] if rolling else []
+    reasons += ["beyond anything in four weeks"] if extreme else []
     return tuple(reasons)
+
+
+def _together(z: Values, days: int) -> tuple[str, ...]:
+    """Why the last hours are all too high, though none may be by itself."""
+    window = np.nan_to_num(z[-EXTREME_HOURS - TOGETHER_HOURS :])
+    means = np.convolve(window, np.ones(TOGETHER_HOURS) / TOGETHER_HOURS, "valid")
+    before = float(means[:-TOGETHER_HOURS].max(initial=0.0))
+    if means[-1] > (1.0 + YOUNG_DAYS / days) * max(TOGETHER_SIGMAS, TOGETHER_FACTOR * before):
+        return (f"all of the last {TOGETHER_HOURS} hours off to one side",)
+    return ()

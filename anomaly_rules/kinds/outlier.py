@@ -32,7 +32,7 @@ class Parameters(Params):
     min_change: float = Field(0.2, ge=0, description="Smaller changes never are (share of the expected value).")
     far_change: float = Field(0.4, ge=0, description="The same for a single value.")
     min_amount: float = Field(0.0, ge=0, description="Smaller differences never are (the metric's unit).")
-    min_history_days: int | None = Field(None, ge=3, description="By default 28 days; of hourly series 3.")
+    min_history_days: int | None = Field(None, ge=3, description="By default 28 days; of hourly series 4.")
 
 
 class Outlier(EachSeries[Parameters]):
@@ -41,7 +41,7 @@ class Outlier(EachSeries[Parameters]):
     @property
     def min_history_days(self) -> int:
         """Four of each weekday; an hourly rhythm shows after days."""
-        return self.params.min_history_days or (28 if self.metric.cadence == "daily" else 3)
+        return self.params.min_history_days or (28 if self.metric.cadence == "daily" else 4)
 
     @property
     def reach_days(self) -> int:
@@ -115,7 +115,7 @@ class Outlier(EachSeries[Parameters]):
         )
         sentence = f"{self.metric.title} at {day_or_hour(laid.time(-1), laid.daily)} was {value}, expected {expected}"
         small = abs(voted.value - voted.expected) < self.params.min_amount
-        if len(voted.reasons) < voted.needed or small:
+        if not voted.reasons or small:
             return self.quiet(sentence, labels, evidence)
         return self.finding(f"{sentence}: {' and '.join(voted.reasons)}", labels, evidence)
 
