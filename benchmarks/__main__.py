@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("start", "backup", "files", "replay", "drill", "vault")
+NAMES = ("start", "backup", "files", "replay", "drill", "vault", "anomalies")
 
 
 def main() -> None:

@@ -1,18 +1,20 @@
 """Kind `forecast`: a limit that will be crossed soon, by the trend of weeks or by what a month still costs."""
 
 import calendar
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
-from anomaly_rules.grid import Grid, grid
+from anomaly_rules.grid import Grid, Values, grid
 from anomaly_rules.kinds import Context, Params, parameters
 from anomaly_rules.kinds.base import EachSeries
 from anomaly_rules.spec import RuleSpec
-from anomaly_rules.statistics import daily, median, theil_sen
+from anomaly_rules.statistics import daily, median, sigma, theil_sen
 from anomaly_rules.words import quantity
 from opsctl.core.rule import Evidence, Labels, MetricId, Series, Verdict
 
@@ -27,6 +29,21 @@ class Parameters(Params):
     within_days: float = Field(30.0, gt=0, description="A crossing within so many days is a finding.")
     window_days: int = Field(45, ge=14, le=180, description="The days whose trend is followed.")
     month: Literal[True] | None = Field(None, description="Instead: what the calendar month will have summed up to.")
+
+
+_SHORTER = (28, 14, 7, 4)
+_CLEAR, _STRAIGHT = 4.0, 10.0
+"""How many standard deviations growth has to be to be believed as long again, and three times as long, as it lasted."""
+
+
+@dataclass(frozen=True)
+class _Trend:
+    """The change a day over so many days, when the limit is reached by it, and for how many days it is believed."""
+
+    window: int
+    slope: float
+    in_days: float
+    believed_days: float
 
 
 class Forecast(EachSeries[Parameters]):
@@ -64,26 +81,33 @@ class Forecast(EachSeries[Parameters]):
 
     def _crossing(self, laid: Grid, labels: Labels, limit: float) -> Verdict:
         days = laid.values if laid.daily else daily(laid.first, laid.values, "last")
-        slope, level = theil_sen(days)
-        newest = float(laid.values[-1])
-        unit = self.metric.unit
-        left = limit - level
-        reaches = left * slope > 0 or left == 0
-        in_days = left / slope if reaches and slope else float("inf")
+        newest, unit = float(laid.values[-1]), self.metric.unit
+        trend = self._trend(days, limit)
         evidence = Evidence(
             value=newest,
             expected=limit,
             since=laid.time(-1),
-            size=min(1e3, max(1.0, self.params.within_days / max(in_days, 0.01))),
-            recent=tuple(None if np.isnan(value) else float(value) for value in days[-30:]),
+            size=min(1e3, max(1.0, self.params.within_days / max(trend.in_days, 0.01))),
+            recent=tuple(None if math.isnan(value) else value for value in days[-30:].tolist()),
         )
-        trend = f"{self.metric.title} is {quantity(newest, unit)} and moves by {quantity(slope, unit)} a day"
-        if in_days > self.params.within_days:
-            soon = f"; {quantity(limit, unit)} in {in_days:,.0f} days" if in_days < 3650 else ""
-            return self.quiet(trend + soon, labels, evidence)
-        when = laid.time(-1) + timedelta(days=in_days)
-        sentence = f"{trend}: it reaches {quantity(limit, unit)} in {in_days:.0f} days, on {when:%Y-%m-%d}"
-        return self.finding(sentence, labels, evidence)
+        moves = f"{self.metric.title} is {quantity(newest, unit)} and moves by {quantity(trend.slope, unit)} a day"
+        if trend.in_days > self.params.within_days:
+            soon = f"; {quantity(limit, unit)} in {trend.in_days:,.0f} days" if trend.in_days < 3650 else ""
+            return self.quiet(moves + soon, labels, evidence)
+        when = laid.time(-1) + timedelta(days=trend.in_days)
+        sentence = f"{moves}: it reaches {quantity(limit, unit)} in {trend.in_days:.0f} days, on {when:%Y-%m-%d}"
+        return self.finding(f"{sentence} (by the last {trend.window} days)", labels, evidence)
+
+    def _trend(self, days: Values, limit: float) -> _Trend:
+        """The trend of the whole window; else of its end, where growth began lately."""
+        longest = _trend(days, self.params.window_days, limit)
+        for window in (length for length in _SHORTER if length < self.params.window_days):
+            if longest.in_days <= self.params.within_days:
+                break
+            shorter = _trend(days, window, limit)
+            if shorter.in_days <= min(shorter.believed_days, self.params.within_days):
+                return shorter
+        return longest
 
     def _month(self, laid: Grid, labels: Labels, limit: float, at: datetime) -> Verdict:
         days = laid.values if laid.daily else daily(laid.first, laid.values, "sum")
@@ -114,6 +138,17 @@ class Forecast(EachSeries[Parameters]):
         if total > limit:
             return self.finding(f"{sentence}, above {quantity(limit, unit)}", labels, evidence)
         return self.quiet(sentence, labels, evidence)
+
+
+def _trend(days: Values, window: int, limit: float) -> _Trend:
+    part = days[-window:]
+    slope, level = theil_sen(part)
+    left = limit - level
+    in_days = left / slope if left * slope > 0 else math.inf
+    around = sigma(part - slope * np.arange(len(part)))
+    grown = abs(slope) * window
+    believed = 3 * window if grown >= _STRAIGHT * around else window if grown >= _CLEAR * around else 0
+    return _Trend(window, slope, in_days, believed)
 
 
 def build(spec: RuleSpec, context: Context) -> Forecast:
