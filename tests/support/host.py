@@ -103,25 +103,34 @@ def make_host(
     )
 
 
+def keys_file(restored: Path) -> Path | None:
+    """The database's key file in what a restore left, wherever below `keys` it is; None without encryption."""
+    return next((path for path in (restored / "keys").rglob("*") if path.is_file()), None)
+
+
 def make_drill_host(host: Host, *, buffer_pool_mb: int = 64) -> DrillHost:
     """What restores from the repository of a host that `make_host` made: the same machine, with its identities."""
-    directory = host.machine.state_dir.parent
+    return drill_host_of(host.machine.state_dir.parent, buffer_pool_mb=buffer_pool_mb)
+
+
+def drill_host_of(directory: Path, *, buffer_pool_mb: int = 64) -> DrillHost:
+    """What restores from what `make_host` left in a directory."""
     return DrillHost(
-        stack=host.stack.name,
+        stack=STACK,
         drill=DrillSection(
             identity_files=(identity_file(directory),),
             keys_identity_files=(keys_identity_file(directory),),
             scratch_dir=directory,
             buffer_pool_mb=buffer_pool_mb,
         ),
-        objectives=host.objectives,
-        machine=host.machine,
-        trust=host.trust,
+        objectives=ObjectivesSection(),
+        machine=MachineSection(place="all", state_dir=directory / "state", lock_dir=directory / "locks"),
+        trust=_trust(directory),
         repository="local",
-        store=host.store,
+        store=DirectoryStore(directory / "repository"),
         off_host=False,
-        ledger=host.ledger,
-        progress=host.progress,
+        ledger=SqliteLedger(directory / "state" / "ledger.sqlite"),
+        progress=Silent(),
     )
 
 

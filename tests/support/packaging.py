@@ -37,15 +37,17 @@ def build_wheel(directory: Path) -> Path:
     return wheel
 
 
-def download_dependencies(directory: Path, pythons: Iterable[str]) -> None:
+def download_dependencies(directory: Path, pythons: Iterable[str], *, also: Iterable[str] = ()) -> None:
     """Fetch all that opsctl depends on, for each version of Python, of the versions and hashes in requirements.lock.
+
+    `also` names packages that are wanted besides, with what they depend on.
 
     `needed.lock` in the directory is then what the last of them installs.
     """
     needed = directory / "needed.lock"
     words = [sys.executable, "-m", "pip", "--quiet", "download", "--no-deps", "--only-binary", ":all:"]
     for python in pythons:
-        needed.write_text(locked_dependencies(python))
+        needed.write_text(locked_dependencies(python, also=also))
         subprocess.run(
             [*words, "--require-hashes", "--python-version", python, "-r", needed, "-d", directory],
             check=True,
@@ -53,13 +55,15 @@ def download_dependencies(directory: Path, pythons: Iterable[str]) -> None:
         )
 
 
-def locked_dependencies(python: str) -> str:
+def locked_dependencies(python: str, *, also: Iterable[str] = ()) -> str:
     """The part of requirements.lock about what opsctl depends on under a version of Python.
 
     Markers are judged here and left out: pip would judge them by the Python that it runs under itself.
     """
     there = {"python_version": python, "python_full_version": f"{python}.0", "extra": ""}
     names = _closure("opsctl", there)
+    for name in also:
+        names |= {name} | _closure(name, there)
     entries = re.split(r"^(?=[a-z0-9])", (PROJECT / "requirements.lock").read_text(), flags=re.MULTILINE)
     chosen = {}
     for entry in entries:
