@@ -85,7 +85,8 @@ class Bill:
 
 def reading(source: str, bill: Bill, metrics: Metrics, budget: float | None, span: Span) -> Reading:
     """Sums by day. Days before the one in which the bill was last written have nothing where no item is."""
-    until = day_of(min(bill.written, span.now), ZoneInfo(metrics.zone))
+    read_until = min(bill.written, span.now)
+    until = day_of(read_until, ZoneInfo(metrics.zone))
     sums: dict[tuple[datetime, str, str], float] = defaultdict(float)
     for item in bill.items:
         if span.since <= item.day < until:
@@ -103,7 +104,7 @@ def reading(source: str, bill: Bill, metrics: Metrics, budget: float | None, spa
         when = latest(Cadence.DAILY, span.now)
         samples.append(sample(BUDGET, when, budget, source=source, currency=currencies[0]))
     notes = tuple(_notes(totals, currencies, budget))
-    return Reading(tuple(samples), until, notes)
+    return Reading(tuple(samples), read_until, notes)
 
 
 def _notes(totals: dict[tuple[datetime, str], float], currencies: list[str], budget: float | None) -> Iterator[str]:
