@@ -18,12 +18,12 @@ from opsctl.core.rule import Labels, MetricId
 from opsctl.core.runner import Runner
 
 
-def _gauge(name: str, title: str, unit: str, *names: str) -> Metric:
-    return Metric(id=MetricId(name), title=title, cadence=Cadence.HOURLY, form="gauge", unit=unit, labels=names)
+def _gauge(name: str, title: str, unit: str, *names: str, cadence: Cadence = Cadence.HOURLY) -> Metric:
+    return Metric(id=MetricId(name), title=title, cadence=cadence, form="gauge", unit=unit, labels=names)
 
 
-DISK = _gauge("host.disk_share", "used share of a file system", "share", "path")
-INODES = _gauge("host.inodes_share", "used share of a file system's inodes", "share", "path")
+DISK = _gauge("host.disk_share", "used share of a file system", "share", "path", cadence=Cadence.DAILY)
+INODES = _gauge("host.inodes_share", "used share of a file system's inodes", "share", "path", cadence=Cadence.DAILY)
 UPDATES = _gauge("host.security_updates", "the number of security updates that are not installed", "")
 OFFSET = _gauge("host.clock_offset", "the offset of the clock", "s")
 CERTIFICATE = _gauge("host.certificate_days", "the time until a certificate ends", "days", "file")

@@ -57,17 +57,23 @@ class Journal:
         self, span: Span, fields: Iterable[str], matches: Iterable[str]
     ) -> Iterator[tuple[datetime, dict[str, str]]]:
         """Times (UTC) and fields of entries. Raises OpsError when there is no journal or it may not be read."""
+        if self.directory is not None and not any(self.directory.rglob("*.journal")):
+            raise self._unreadable("there are no journal files")
         done = self.host.run(journal_command(self.directory, span, fields, matches), timeout_s=_TIMEOUT_S)
         if not done.ok or "No journal files" in done.stderr or "not seeing messages" in done.stderr:
-            said = next((line for line in done.stderr.splitlines() if line.strip()), "nothing")
-            raise OpsError(
-                f"the journal cannot be read: {said}",
-                where=str(self.directory or self.host.where),
-                hint="add the user that collects to the group systemd-journal; see: journalctl --disk-usage",
+            raise self._unreadable(
+                next((line for line in done.stderr.splitlines() if line.strip()), "nothing was said")
             )
         for line in done.stdout.splitlines():
             found = json.loads(line)
             yield datetime.fromtimestamp(int(found["__REALTIME_TIMESTAMP"]) / 1e6, UTC), found
+
+    def _unreadable(self, why: str) -> OpsError:
+        return OpsError(
+            f"the journal cannot be read: {why}",
+            where=str(self.directory or self.host.where),
+            hint="add the user that collects to the group systemd-journal; see: journalctl --disk-usage",
+        )
 
 
 def journal_command(directory: Path | None, span: Span, fields: Iterable[str], matches: Iterable[str]) -> Command:
