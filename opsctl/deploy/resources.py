@@ -22,7 +22,11 @@ AbsolutePath = Annotated[str, Field(pattern=r"^/[^\x00\n]*[^/\x00\n]$")]
 
 
 class Base(BaseModel):
-    """The base of all resources. `guarded`: it could lock everybody out. `then`: actions to run after a change."""
+    """The base of all resources. `guarded`: it could lock everybody out. `then`: actions to run after a change.
+
+    `keep`: it stays when the rest is taken back, since taking it back would do harm. `early`: it is made before files
+    are checked, since programs would miss it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,6 +34,8 @@ class Base(BaseModel):
     verb: ClassVar[Verb | None] = None
 
     guarded: bool = False
+    keep: bool = False
+    early: bool = False
     then: tuple[str, ...] = ()
 
     @property

@@ -13,9 +13,9 @@ RELEASE = "bookworm"
 PYTHON = "3.11"
 MACHINE_PACKAGES = (
     "ca-certificates", "cron", "curl", "dbus", "iproute2", "libpam-systemd", "nftables", "openssh-server", "procps",
-    "rsync", "sudo", "systemd", "systemd-container", "systemd-sysv",
+    "rsync", "logrotate", "openssl", "sudo", "systemd", "systemd-container", "systemd-sysv",
 )  # fmt: skip
-STACK_PACKAGES = ("nginx", "php-fpm")
+STACK_PACKAGES = ("nginx", "php-fpm", "unattended-upgrades")
 # What copies must not share, and what would stir while a test looks. MariaDB's socket unit, which nobody wants, listens
 # everywhere and was enabled because no systemd was there yet when it was installed.
 _MAKE_BOOTABLE = """

@@ -16,9 +16,9 @@ OLD = "old"
 
 def undo_of(resource: Resource, state: State | None, directory: Path, number: int) -> Undo:
     """What will take a change of this resource back; what it needs for that is kept in the bundle's directory."""
+    if resource.get("keep") or resource["type"] == "package":
+        return {"kind": "nothing"}
     match resource["type"]:
-        case "package":
-            return {"kind": "nothing", "why": f"the package {resource['name']} stays installed"}
         case "unit":
             return {"kind": "unit", "name": resource["name"], "state": state}
         case "user":

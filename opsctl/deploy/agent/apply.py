@@ -21,8 +21,6 @@ HOME = Path("/var/lib/opsctl/deploy")
 LOCK = HOME / "lock"
 BUNDLE = "bundle.json"
 STAGE = "stage"
-# What files may need before they can be checked: programs, and users to belong to.
-_FIRST = ("package", "user")
 KEPT = 10
 
 
@@ -141,8 +139,8 @@ def _refuse_stale(bundle: dict[str, Any]) -> None:
 def _change(bundle: dict[str, Any], directory: Path, journal: Journal) -> list[str]:
     """Make the changes in their order; what needs reloading is reloaded once, after the last."""
     todo = [each for each in bundle["resources"] if each["change"]]
-    first = [each for each in todo if each["type"] in _FIRST]
-    then = [each for each in todo if each["type"] not in _FIRST]
+    first = [each for each in todo if _is_early(each)]
+    then = [each for each in todo if not _is_early(each)]
     for number, resource in enumerate(first):
         _step(resource, bundle, directory, journal, number)
     stage = directory / STAGE
@@ -159,6 +157,11 @@ def _change(bundle: dict[str, Any], directory: Path, journal: Journal) -> list[s
         journal.note({"action": action["name"]})
         host.run(*action["argv"])
     return [action["name"] for action in actions]
+
+
+def _is_early(resource: Resource) -> bool:
+    """Whether files need it before they can be checked: programs, users to belong to, what else says so."""
+    return resource["type"] in ("package", "user") or bool(resource.get("early"))
 
 
 def _step(resource: Resource, bundle: dict[str, Any], directory: Path, journal: Journal, number: int) -> None:

@@ -1,0 +1,90 @@
+"""The stack's files: templates laid out as they lie on the host, and the table that says whose each is."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined, TemplateError
+from pydantic import Field
+
+from opsctl.core.errors import OpsError
+from opsctl.core.section import Section
+from opsctl.deploy.resources import Action, Check, File, file
+
+TABLE = "table.toml"
+Kind = Literal["static", "wordpress", "codeigniter", "python"]
+
+
+class Entry(Section):
+    """One file of the table; with `for`, one for each site of these kinds, whose name stands for {site}."""
+
+    path: str
+    template: str | None = None
+    owner: str = "root"
+    group: str = "root"
+    mode: str = "0644"
+    guarded: bool = False
+    keep: bool = False
+    then: tuple[str, ...] = ()
+    kinds: tuple[Kind, ...] = Field((), alias="for")
+
+
+class Table(Section):
+    """All files, what is run after they change, and what judges them before."""
+
+    files: tuple[Entry, ...]
+    actions: tuple[Action, ...]
+    checks: tuple[Check, ...]
+
+
+@cache
+def table() -> Table:
+    """The table that comes with opsctl."""
+    return Table.model_validate(tomllib.loads(files("deploy_templates").joinpath(TABLE).read_text(encoding="utf-8")))
+
+
+@cache
+def _environment() -> Environment:
+    # What is written are configurations, in which HTML's escapes would be wrong.
+    return Environment(
+        loader=FunctionLoader(_source),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _source(name: str) -> str:
+    return files("deploy_templates").joinpath(name).read_text(encoding="utf-8")
+
+
+def rendered(facts: Mapping[str, Any], sites: tuple[Any, ...]) -> Iterator[File]:
+    """Every file of the table for a host with these sites. Raises OpsError for a template that cannot be filled."""
+    for entry in table().files:
+        template = (entry.template or entry.path).lstrip("/") + ".j2"
+        if not entry.kinds:
+            yield _file(entry, entry.path, template, facts)
+        for site in sites:
+            if site.kind in entry.kinds:
+                yield _file(entry, entry.path.replace("{site}", site.name), template, {**facts, "site": site})
+
+
+def _file(entry: Entry, path: str, template: str, facts: Mapping[str, Any]) -> File:
+    try:
+        text = _environment().get_template(template).render(facts)
+    except TemplateError as error:
+        raise OpsError(f"the template cannot be filled: {error}", where=template) from error
+    return file(
+        path,
+        text.encode(),
+        owner=entry.owner,
+        group=entry.group,
+        mode=entry.mode,
+        guarded=entry.guarded,
+        keep=entry.keep,
+        then=entry.then,
+    )
