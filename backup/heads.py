@@ -1,11 +1,12 @@
 """Heads: signed statements of how far a repository reaches, so that one that was rolled back is recognised."""
 
+from collections.abc import Iterable
+
 from backup import layout
 from backup.binlog.ids import id_at, moment_after
 from backup.binlog.lineage import newest_end
 from backup.context import Host
 from backup.documents import publish
-from backup.layout import SIGNATURE
 from backup.segment import NO_RECORD, Head
 from opsctl.core.locks import lock
 from opsctl.core.signing import Namespace
@@ -51,10 +52,16 @@ def _names(store: Store, stack: str) -> list[str]:
     return sorted({item.key[len(prefix) :].partition(".")[0] for item in store.list(prefix)})
 
 
+def old_heads(stack: str, keys: Iterable[str]) -> list[str]:
+    """Those of these keys that belong to all but the newest `KEPT` heads, each head before its signature, so that none
+    is ever seen without."""
+    prefix = layout.heads(stack)
+    heads = sorted(key for key in keys if key.startswith(prefix))
+    names = sorted({key[len(prefix) :].partition(".")[0] for key in heads})
+    old = set(names[:-KEPT])
+    return [key for key in heads if key[len(prefix) :].partition(".")[0] in old]
+
+
 def _remove_old(store: Store, stack: str) -> None:
-    """Remove the oldest heads, each before its signature, so that none is ever seen without."""
-    for name in _names(store, stack)[:-KEPT]:
-        for ending in (DOCUMENT, DOCUMENT + SIGNATURE):
-            key = f"{layout.heads(stack)}{name}{ending}"
-            if store.stat(key) is not None:
-                store.delete(key)
+    for key in old_heads(stack, [item.key for item in store.list(layout.heads(stack))]):
+        store.delete(key)

@@ -82,3 +82,8 @@ def export_document(stack: str, export_id: str) -> str:
 def export_drills(stack: str) -> str:
     """Prefix of the results of drills of logical exports."""
     return f"{stack}/export-drills/"
+
+
+def prunes(stack: str) -> str:
+    """Prefix of statements of what was pruned."""
+    return f"{stack}/prunes/"

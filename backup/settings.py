@@ -3,6 +3,7 @@
 import base64
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, field_validator
 
@@ -20,10 +21,34 @@ HostKey = Annotated[
 ]
 
 
+class RetentionSection(Section):
+    """What `backup prune` keeps: of each kind so many, counting only days, weeks … in which there was a backup."""
+
+    keep_last: int = Field(3, description="The newest backups.", ge=1)
+    daily: int = Field(14, description="One for each of so many days.", ge=0)
+    weekly: int = Field(8, description="One for each of so many weeks.", ge=0)
+    monthly: int = Field(12, description="One for each of so many months.", ge=0)
+    yearly: int = Field(2, description="One for each of so many years.", ge=0)
+    binlog_days: int = Field(35, description="Days of binary logs from which every moment can be restored.", ge=0)
+    zone: str = Field("UTC", description="The time zone whose days these are.", examples=["Asia/Kolkata"])
+
+    @field_validator("zone")
+    @classmethod
+    def _is_known(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            raise ValueError("there is no time zone of this name") from None
+        return zone
+
+
 class RepositorySection(Section):
     """Where archives live. The first repository is a directory on the host itself."""
 
-    name: Slug = Field(description="Name of the repository, for commands and reports.", examples=["local"])
+    name: Slug = Field(description="Name of the repository, the same on all machines.", examples=["local"])
+    retention: RetentionSection | None = Field(
+        None, description="What is kept there, if not what [retention] says.", examples=[{"daily": 30, "weekly": 26}]
+    )
 
 
 class DirectoryRepository(RepositorySection):
@@ -37,7 +62,7 @@ class DirectoryRepository(RepositorySection):
 class SftpRepository(RepositorySection):
     """A directory on a server with OpenSSH."""
 
-    name: Slug = Field(description="Name of the repository, for commands and reports.", examples=["offsite"])
+    name: Slug = Field(description="Name of the repository, the same on all machines.", examples=["offsite"])
     kind: Literal["sftp"] = Field(description="How it is reached: directory, sftp or s3.")
     host: str = Field(description="The server.", examples=["backup.example.net"], min_length=1)
     port: int = Field(22, description="Its SSH port.", ge=1, le=65535)
@@ -70,7 +95,7 @@ class SftpRepository(RepositorySection):
 class S3Repository(RepositorySection):
     """A bucket of an S3 service."""
 
-    name: Slug = Field(description="Name of the repository, for commands and reports.", examples=["immutable"])
+    name: Slug = Field(description="Name of the repository, the same on all machines.", examples=["immutable"])
     kind: Literal["s3"] = Field(description="How it is reached: directory, sftp or s3.")
     bucket: str = Field(description="The bucket, which has to be there.", examples=["acme-backups"], min_length=3)
     prefix: str = Field("", description="A folder in it that holds the repository.", pattern=r"^([^/]+(/[^/]+)*)?$")

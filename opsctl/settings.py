@@ -15,6 +15,7 @@ from backup.settings import (
     DirectoryRepository,
     ObjectivesSection,
     Repository,
+    RetentionSection,
 )
 from opsctl.core.errors import SettingsError
 from opsctl.core.machine import MachineSection, TrustSection
@@ -61,6 +62,7 @@ class Settings(FileSettings):
     backup: BackupSection | None = None
     binlog: BinlogSection = BinlogSection()
     copies: CopySection = CopySection()
+    retention: RetentionSection = RetentionSection()
     drill: DrillSection | None = None
     vault: VaultSection | None = None
     anomalies: AnomaliesSection = AnomaliesSection()

@@ -142,7 +142,7 @@ def _newest(host: DrillHost) -> str:
 
 
 def _head(host: DrillHost, memory: HeadMemory) -> Head | None:
-    return check_head(host.catalog, memory.recall())
+    return check_head(host.catalog, memory.recall(), host.repository)
 
 
 def _recovery_point(host: DrillHost, now: datetime) -> RecoveryPoint:

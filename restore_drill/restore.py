@@ -84,7 +84,7 @@ def restore(
     with _announced(host, to), needing_room(to.parent), workspace(to.parent, prefix=PREFIX) as paths:
         catalog = host.catalog
         with phases.measured("trust"):
-            head = check_head(catalog, memory.recall())
+            head = check_head(catalog, memory.recall(), host.repository)
             manifest = pick_backup(catalog, target, backup_id)
         restored = Restored(host, catalog, manifest, paths, parents=parents_of(catalog, manifest)[:-1])
         replayed = _rebuild(restored, target, phases)

@@ -7,6 +7,7 @@ in it holds. Only who remembers how far it reached can tell.
 from pathlib import Path
 
 from backup.catalog import Catalog, LineageRef
+from backup.retention.pruned import Pruned, newest_pruned
 from backup.segment import Head, parse_head
 from opsctl.core.canonical import canonical, sha256_hex
 from opsctl.core.clock import iso
@@ -42,11 +43,12 @@ class HeadMemory:
                 replace_file(self.path, canonical(head))
 
 
-def check_head(catalog: Catalog, remembered: Head | None) -> Head | None:
+def check_head(catalog: Catalog, remembered: Head | None, repository: str | None = None) -> Head | None:
     """Read the repository's newest head and hold the repository against it and against the remembered one.
 
-    Returns it, to be remembered once the work has succeeded; None for a repository that never had one. Raises
-    RolledBackError (exit 12).
+    What is remembered may have been pruned since, if a trusted signer has said so of the repository of this name; never
+    what the newest head states, and never without something newer in its place. Returns the head, to be remembered once
+    the work has succeeded; None for a repository that never had one. Raises RolledBackError (exit 12).
     """
     head = catalog.newest_head()
     if head is None:
@@ -56,8 +58,38 @@ def check_head(catalog: Catalog, remembered: Head | None) -> Head | None:
     _verify_reach(catalog, head, "its own newest head")
     if remembered is not None:
         _verify_not_older(catalog, head, remembered)
-        _verify_reach(catalog, remembered, f"what this machine saw on {iso(remembered.at)}")
+        _verify_remembered(catalog, remembered, head, repository)
     return head
+
+
+def _verify_remembered(catalog: Catalog, remembered: Head, head: Head, repository: str | None) -> None:
+    """What was there must be there, or be pruned. `head` is newer and was verified."""
+    try:
+        _verify_reach(catalog, remembered, f"what this machine saw on {iso(remembered.at)}")
+    except RolledBackError:
+        pruned = None if repository is None else newest_pruned(catalog, repository)
+        if pruned is None or not _is_explained(catalog, remembered, head, pruned):
+            raise
+
+
+def _is_explained(catalog: Catalog, remembered: Head, head: Head, pruned: Pruned) -> bool:
+    """Whether all that is missing was pruned, from the beginning, with what is newer still there."""
+    newest = remembered.newest_backup
+    if newest is not None and newest not in catalog.backup_ids() and newest not in pruned.backups:
+        return False
+    if remembered.server is None or remembered.lineage is None or remembered.segments == 0:
+        return True
+    records = catalog.segments(LineageRef(remembered.server, remembered.lineage))
+    for record in records:
+        if record.number == remembered.segments:
+            return sha256_hex(canonical(record)) == remembered.last_record
+    place, first = (remembered.server, remembered.lineage), next(iter(records), None)
+    if not pruned.explains_segment(*place, number=remembered.segments, record=remembered.last_record):
+        return False
+    if first is None:
+        return head.lineage is not None and head.lineage > remembered.lineage
+    beyond = first.number > remembered.segments
+    return beyond and pruned.explains_beginning(*place, first=first.number, previous=first.previous)
 
 
 def _verify_not_older(catalog: Catalog, head: Head, remembered: Head) -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from backup.binlog.lineage import name_in, record_keys
 from backup.catalog import Catalog, LineageRef
 from backup.documents import fetch
+from backup.retention.pruned import Pruned, newest_pruned
 from backup.segment import NO_RECORD, Segment, parse_segment
 from opsctl.core.canonical import sha256_hex
 from opsctl.core.errors import IntegrityError, OpsError
@@ -56,9 +57,17 @@ class _Record:
     sha256: str
 
 
-def find_gaps(catalog: Catalog) -> list[Gap]:
-    """All gaps in all lineages, in order; nothing stops at the first. Raises only when the store cannot be read."""
+def find_gaps(catalog: Catalog, repository: str | None = None) -> list[Gap]:
+    """All gaps in all lineages, in order; nothing stops at the first. Raises only when the store cannot be read.
+
+    A beginning that was pruned is none, if a trusted signer says so of the repository of this name.
+    """
     gaps: list[Gap] = []
+    pruned = None
+    try:
+        pruned = None if repository is None else newest_pruned(catalog, repository)
+    except IntegrityError as error:
+        gaps.append(Gap(kind=GapKind.UNREADABLE, server="", lineage="", name=None, what=str(error)))
     sizes = {item.key: item.size for item in catalog.store.list(f"{catalog.stack}/binlog/")}
     ends: list[tuple[LineageRef, list[_Record]]] = []
     for ref in catalog.lineages():
@@ -71,7 +80,7 @@ def find_gaps(catalog: Catalog) -> list[Gap]:
                 records.append(found)
         records.sort(key=lambda record: record.segment.number)
         gaps.extend(_unsigned(catalog, records))
-        gaps.extend(_in_lineage(records, sizes))
+        gaps.extend(_in_lineage(records, sizes, pruned))
         ends.append((ref, records))
     gaps.extend(_between(ends))
     gaps.extend(_before_head(catalog, ends))
@@ -100,12 +109,12 @@ def _unsigned(catalog: Catalog, records: list[_Record]) -> Iterator[Gap]:
                 yield _gap(GapKind.UNREADABLE, record.segment, str(error))
 
 
-def _in_lineage(records: list[_Record], sizes: dict[str, int]) -> Iterator[Gap]:
+def _in_lineage(records: list[_Record], sizes: dict[str, int], pruned: Pruned | None) -> Iterator[Gap]:
     """Gaps inside one lineage."""
-    if records and records[0].segment.number != 1:
+    if records and records[0].segment.number != 1 and not _was_pruned(records[0].segment, pruned):
         missing = _numbers(1, records[0].segment.number - 1)
         yield _gap(GapKind.RECORD, records[0].segment, f"{missing} of the lineage, its beginning, is missing")
-    elif records and records[0].segment.previous != NO_RECORD:
+    elif records and records[0].segment.number == 1 and records[0].segment.previous != NO_RECORD:
         yield _gap(GapKind.CHAIN, records[0].segment, "the first record names one before it")
     for before, after in pairwise(records):
         yield from _joint(before, after)
@@ -119,6 +128,12 @@ def _in_lineage(records: list[_Record], sizes: dict[str, int]) -> Iterator[Gap]:
                 segment,
                 f"{segment.key} has {size} bytes, its record says {segment.sealed.cipher_size}",
             )
+
+
+def _was_pruned(first: Segment, pruned: Pruned | None) -> bool:
+    return pruned is not None and pruned.explains_beginning(
+        first.server, first.lineage, first=first.number, previous=first.previous
+    )
 
 
 def _joint(before: _Record, after: _Record) -> Iterator[Gap]:

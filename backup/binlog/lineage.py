@@ -1,13 +1,13 @@
 """Lineages: where one ends, whether a server's logs still continue it, and whether it needs a full backup."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from backup import layout
 from backup.binlog.session import BinlogFile, Listing
 from backup.catalog import Catalog, LineageRef
 from backup.documents import fetch
-from backup.manifest import Database, Manifest
+from backup.manifest import Manifest
 from backup.segment import Segment, parse_segment
 from opsctl.core.canonical import sha256_hex
 from opsctl.core.errors import IntegrityError
@@ -40,7 +40,11 @@ class Plan:
 def record_keys(catalog: Catalog, ref: LineageRef) -> list[str]:
     """Keys of the records of a lineage, in the order of the logs: binlog.999999 comes before binlog.1000000."""
     prefix = layout.lineage(catalog.stack, ref.server, ref.lineage)
-    keys = [item.key for item in catalog.store.list(prefix) if item.key.endswith(RECORD)]
+    return record_order(item.key for item in catalog.store.list(prefix) if item.key.endswith(RECORD))
+
+
+def record_order(keys: Iterable[str]) -> list[str]:
+    """Keys of records of one lineage, in the order of the logs."""
     return sorted(keys, key=lambda key: (_number(name_in(key)), key))
 
 
@@ -135,7 +139,7 @@ def stands_on(lineage: Sequence[Segment], backup: Manifest) -> bool:
     position = backup.database
     if position.binlog_file is None or position.server_id != int(lineage[0].server[1:]):
         return False
-    if any(_holds(segment, position, backup) for segment in lineage):
+    if any(holds(segment, backup) for segment in lineage):
         return True
     first, last = lineage[0], lineage[-1]
     return (
@@ -145,7 +149,9 @@ def stands_on(lineage: Sequence[Segment], backup: Manifest) -> bool:
     )
 
 
-def _holds(segment: Segment, position: Database, backup: Manifest) -> bool:
+def holds(segment: Segment, backup: Manifest) -> bool:
+    """Whether a backup's position is in a segment."""
+    position = backup.database
     if segment.name != position.binlog_file or (position.binlog_position or 0) > segment.sealed.plain_size:
         return False
     if BinlogState.parse(position.gtid_state) == BinlogState.parse(segment.first_state):

@@ -4,7 +4,7 @@ A run that was killed or cut off is finished by the next: what is there is not s
 read back is read back first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,7 +15,8 @@ from backup.copies.locks import due_again, extend_locks, locked_until
 from backup.copies.records import KIND, VERSION, CopyBody
 from backup.copies.throttle import Throttle
 from backup.copies.transfer import transfer
-from backup.copies.units import Item, Lane, Listing, Unit, head_unit, listing, units
+from backup.copies.units import Item, Lane, Listing, Unit, head_unit, listing, pruned_there, units
+from backup.retention.pruned import newest_pruned
 from backup.settings import CopySection
 from opsctl.core.clock import utcnow
 from opsctl.core.errors import ExitCode, IntegrityError, OpsError
@@ -24,6 +25,7 @@ from opsctl.core.record import Record
 from opsctl.core.result import Outcome
 from opsctl.core.store import LockingStore, Store, Stored
 
+LANES: tuple[Lane, ...] = ("logs", "backups")
 LEFTOVER_AGE = timedelta(days=2)
 _COULD_NOT_RUN = {ExitCode.AUTH, ExitCode.UNREACHABLE, ExitCode.LOCKED, ExitCode.USAGE}
 
@@ -57,7 +59,7 @@ def copy_to(
     destination: Destination,
     settings: CopySection,
     *,
-    lanes: Sequence[Lane] = ("logs", "backups"),
+    lanes: Sequence[Lane] = LANES,
     lock_wait_s: float = 0.0,
 ) -> Record[CopyBody]:
     """Copy what is missing; return the record of it, which is in the ledger then.
@@ -80,9 +82,10 @@ def copy_to(
     return run.record(lanes, timedelta(minutes=settings.fresh_min))
 
 
-def backlog_of(catalog: Catalog, there: Listing, here: Listing, lanes: Sequence[Lane] = ("logs", "backups")) -> Backlog:
-    """What is missing in a repository with these objects, before anything is sent."""
-    missing = {key for lane in lanes for unit in units(catalog, here, lane) for key in _missing(unit, here, there)}
+def backlog_of(catalog: Catalog, there: Listing, here: Listing, skip: Container[str] = ()) -> Backlog:
+    """What is missing in a repository with these objects; `skip` are documents that were pruned there."""
+    wanted = (unit for lane in LANES for unit in units(catalog, here, lane) if unit.document not in skip)
+    missing = {key for unit in wanted for key in _missing(unit, here, there)}
     return Backlog(
         len(missing), sum(here[key].size for key in missing), min((here[key].modified for key in missing), default=None)
     )
@@ -90,8 +93,10 @@ def backlog_of(catalog: Catalog, there: Listing, here: Listing, lanes: Sequence[
 
 def look_at(host: Host, destination: Destination) -> Backlog:
     """What a copy would send. Raises what the stores raise."""
-    there = listing(Catalog(destination.store, host.stack.name, host.verifier))
-    return backlog_of(host.catalog, there, listing(host.catalog))
+    elsewhere = Catalog(destination.store, host.stack.name, host.verifier)
+    here = listing(host.catalog)
+    skip = pruned_there(host.catalog, here, newest_pruned(elsewhere, destination.name))
+    return backlog_of(host.catalog, listing(elsewhere), here, skip)
 
 
 def _missing(unit: Unit, here: Listing, there: Listing) -> list[str]:
@@ -109,6 +114,7 @@ class _Run:
         self.there_catalog = Catalog(destination.store, host.stack.name, host.verifier)
         self.here: dict[str, Stored] = {}
         self.there: dict[str, Stored] = {}
+        self.skip: frozenset[str] = frozenset()
         self.throttle = Throttle(settings.bytes_per_s)
         self.objects = self.size = self.locks = 0
         self.locked_until: datetime | None = None
@@ -124,9 +130,10 @@ class _Run:
         now = utcnow()
         self.here, self.there = listing(self.host.catalog), listing(self.there_catalog)
         self.looked_at = now
+        self._look_what_was_pruned()
         failed: set[str] = set()
         for unit in units(self.host.catalog, self.here, lane):
-            if unit.sequence in failed or not _missing(unit, self.here, self.there):
+            if unit.sequence in failed or unit.document in self.skip or not _missing(unit, self.here, self.there):
                 continue
             try:
                 self._copy(unit)
@@ -136,7 +143,7 @@ class _Run:
 
     def head(self) -> None:
         """State there how far it reaches, once it does."""
-        unit = head_unit(self.host.catalog, self.here, self.there)
+        unit = head_unit(self.host.catalog, self.here, self.there, self.skip)
         if unit is not None:
             self._copy(unit)
 
@@ -161,7 +168,7 @@ class _Run:
     def record(self, lanes: Sequence[Lane], fresh: timedelta) -> Record[CopyBody]:
         """Append what happened to the ledger."""
         finished = utcnow()
-        left = None if self.looked_at is None else backlog_of(self.host.catalog, self.there, self.here)
+        left = None if self.looked_at is None else backlog_of(self.host.catalog, self.there, self.here, self.skip)
         record = Record[CopyBody](
             kind=KIND,
             version=VERSION,
@@ -187,6 +194,14 @@ class _Run:
         )
         self.host.ledger.append(record)
         return record
+
+    def _look_what_was_pruned(self) -> None:
+        """What whoever prunes there has let go is not sent again. What nobody trusted says is not believed."""
+        try:
+            pruned = newest_pruned(self.there_catalog, self.destination.name)
+            self.skip = pruned_there(self.host.catalog, self.here, pruned)
+        except IntegrityError as error:
+            self._failed(error)
 
     def _copy(self, unit: Unit) -> None:
         """Copy a unit, its document last. Raises IntegrityError for one that is not whole here, or there."""

@@ -3,7 +3,7 @@
 What has no document is either in the making or the leftover of a killed run, and is not copied.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +14,7 @@ from backup.layout import SIGNATURE
 from backup.logical.catalog import read_export
 from backup.readme import KEY as README
 from backup.readme import exports_key
+from backup.retention.pruned import Pruned
 from backup.segment import parse_head, parse_segment
 from opsctl.core.errors import IntegrityError
 from opsctl.core.store import Stored, get
@@ -79,10 +80,31 @@ def units(catalog: Catalog, here: Listing, lane: Lane) -> Iterator[Unit]:
     yield from _others(catalog, here)
 
 
-def head_unit(catalog: Catalog, here: Listing, there: Listing) -> Unit | None:
+def pruned_there(catalog: Catalog, here: Listing, pruned: Pruned | None) -> frozenset[str]:
+    """Documents of what was pruned from another repository, and is not to be sent there again."""
+    if pruned is None:
+        return frozenset()
+    stack = catalog.stack
+    backups = (layout.manifest(stack, each) for each in pruned.backups)
+    folders = tuple(f"{layout.exports(stack)}{each}/" for each in pruned.exports)
+    exports = (key for key in here if key.startswith(folders) and key.endswith(_DOCUMENT)) if folders else ()
+    return frozenset((*backups, *exports, *_pruned_records(catalog, pruned)))
+
+
+def _pruned_records(catalog: Catalog, pruned: Pruned) -> Iterator[str]:
+    for ref in catalog.lineages():
+        logs = pruned.through(ref.server, ref.lineage)
+        for key in record_keys(catalog, ref) if logs else ():
+            if logs is None or parse_segment(get(catalog.store, key), key).number > logs.through:
+                break
+            yield key
+
+
+def head_unit(catalog: Catalog, here: Listing, there: Listing, skip: Container[str] = ()) -> Unit | None:
     """The newest head that says nothing which is not at the other place yet; None when that has it, or there is none.
 
-    A head that came before what it states would look like a repository that was rolled back.
+    `skip` are documents that were pruned there. A head that came before what it states would look like a repository
+    that was rolled back.
     """
     prefix = layout.heads(catalog.stack)
     keys = sorted((key for key in here if key.startswith(prefix) and key.endswith(_DOCUMENT)), reverse=True)
@@ -94,7 +116,7 @@ def head_unit(catalog: Catalog, here: Listing, there: Listing) -> Unit | None:
         if head.server is not None and head.lineage is not None:
             lineage = layout.lineage(catalog.stack, head.server, head.lineage)
             records = (each for each in here if each.startswith(lineage) and each.endswith(_DOCUMENT))
-            arrived = arrived and all(record in there for record in records)
+            arrived = arrived and all(record in there or record in skip for record in records)
         if arrived and key + SIGNATURE in here:
             return _plain(here, key, (key + SIGNATURE, key))
     return None
@@ -160,6 +182,7 @@ def _others(catalog: Catalog, here: Listing) -> Iterator[Unit]:
         *(layout.backups(catalog.stack), layout.segments(catalog.stack)),
         *(layout.drills(catalog.stack), layout.checkpoints(catalog.stack)),
         *(layout.exports(catalog.stack), layout.export_drills(catalog.stack)),
+        layout.prunes(catalog.stack),  # what was pruned here is still there
     )
     folders = _folders(here)
     for key in sorted(here):

@@ -16,10 +16,12 @@ from opsctl.cli.session import Session, command, new_group
 from opsctl.cli.views import backup as view
 from opsctl.cli.views import copies as copies_view
 from opsctl.cli.views import export as export_view
+from opsctl.cli.views import pruning as pruning_view
 from opsctl.cli.views import status as status_view
 from opsctl.cli.views import verification
-from opsctl.core.errors import SettingsError
-from opsctl.overview import copying, wire
+from opsctl.core.errors import ExitCode, SettingsError
+from opsctl.core.result import Outcome
+from opsctl.overview import copying, pruning, wire
 from opsctl.overview.status import exit_code
 
 app = new_group("Make backups, copy them, list them, verify them.")
@@ -145,6 +147,33 @@ def _wanted(catalog: Catalog, backup_id: str | None, exports: list[str], *, ever
     if backup_id is not None:
         raise SettingsError(f"--all is more than {backup_id}", hint="opsctl backup verify --all")
     return [*catalog.backup_ids(), *exports]
+
+
+@command(app, "prune")
+def prune(
+    session: Session,
+    repository: RepositoryOption = None,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what stays, what goes, and why; delete nothing.")
+    ] = False,
+    confirm: Annotated[
+        str | None, typer.Option("--confirm", metavar="NAME", help="The repository's name, once more.")
+    ] = None,
+) -> Answer:
+    """Delete what no rule of [retention] keeps and nothing that stays needs.
+
+    A host prunes its own repository; those off it are pruned on the drill host.
+    """
+    settings = session.settings
+    if dry_run:
+        plan = pruning_view.planned(settings.require_repository(repository).name, pruning.plan(settings, repository))
+        return Answer(plan, lambda paint: pruning_view.plan_text(plan, paint))
+    wait_s = session.options.lock_wait_s
+    record = pruning.run(settings, repository, confirmed=confirm, progress=session.progress, lock_wait_s=wait_s)
+    document = pruning_view.BackupPrune(pruned=record.body)
+    code = ExitCode.DONE if record.outcome is Outcome.PASSED else ExitCode.PARTIAL
+    return Answer(document, lambda paint: pruning_view.text(document, paint), code, report=True)
 
 
 @command(app, "layers")

@@ -38,6 +38,7 @@ def list_(session: Session) -> Answer:
 @command(app, "gaps")
 def gaps(session: Session) -> Answer:
     """Find everything in the shipped logs that a replay would stumble over."""
-    document = view.with_gaps(find_gaps(wire.catalog(session.settings)))
+    first = session.settings.require_repository().name
+    document = view.with_gaps(find_gaps(wire.catalog(session.settings), first))
     code = ExitCode.INTEGRITY if document.gaps else ExitCode.DONE
     return Answer(document, lambda paint: view.gaps_text(document, paint), code)

@@ -28,6 +28,7 @@ class Namespace(StrEnum):
     DRILL = "opsctl-drill"
     PLAN = "opsctl-plan"
     CHECKPOINT = "opsctl-checkpoint"
+    PRUNE = "opsctl-prune"
 
 
 class SignatureError(IntegrityError):

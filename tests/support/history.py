@@ -71,10 +71,12 @@ class History:
     tables: int = 1
     manifests: list[Manifest] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
+    records: dict[str, bytes] = field(default_factory=dict)
     _random: random.Random = field(default_factory=lambda: random.Random(1))
     _last: dict[str, str] = field(default_factory=dict)
     _digests: dict[str, str] = field(default_factory=dict)
     _logs: int = 0
+    _step: int = 1
 
     def __post_init__(self) -> None:
         self.signer = FastSigner(self.host.trust.signing_key)
@@ -137,8 +139,8 @@ class History:
                 key=f"{stem}.zst.age",
                 sealed=self._seal(f"{stem}.zst.age"),
                 server_version="10.11.11",
-                first_state=f"0-7-{self._logs - 1}",
-                last_state=f"0-7-{self._logs}",
+                first_state=f"0-7-{(self._logs - 1) * self._step}",
+                last_state=f"0-7-{self._logs * self._step}",
                 end_position=1000,
                 transactions=1,
                 first_time=self.now,
@@ -150,9 +152,14 @@ class History:
             )
             data = publish(self.store, self.signer, Namespace.SEGMENT, f"{stem}.json", segment)
             self._last[lineage] = sha256_hex(data)
+            self.records[segment.key] = data
             self.segments.append(segment)
             made.append(segment)
         return made
+
+    def reset(self) -> None:
+        """RESET MASTER: names and transactions begin again."""
+        self._logs, self._step = 0, 10 * self._step
 
     def head(self) -> Head:
         """State what there is."""
@@ -192,8 +199,8 @@ class History:
             last_lsn="1",
             binlog_file=name,
             binlog_position=400,
-            gtid_position=f"0-7-{self._logs}",
-            gtid_state=f"0-7-{self._logs}",
+            gtid_position=f"0-7-{self._logs * self._step}",
+            gtid_state=f"0-7-{self._logs * self._step}",
             encrypted=False,
             key_file=None,
             filekey_file=None,

@@ -7,7 +7,7 @@ function __opsctl_at
             set skip no
         else if contains -- $word --action --actor --allow --at --backup --by --ca-file --chat --config --confirm --csv --date-order --days --dir --dump --every --export --fault --for --gtid --keys-recipient --kind --label --limit --lock-dir --lock-wait --only --origin --out --parallel --param --place --reason --recipient --remove --repository --root --rule --samples --scratch-dir --sender --since --socket --stack --state-dir --status --subject --text --time --to --truth --until --value --zone
             set skip yes
-        else if contains -- (string join -- ' ' $at $word) demo init status doctor backup 'backup run' 'backup copy' 'backup list' 'backup show' 'backup verify' 'backup layers' restore binlog 'binlog ship' 'binlog list' 'binlog gaps' drill 'drill run' 'drill list' 'drill show' 'drill self-test' health 'health run' 'health watch' maintenance 'maintenance on' 'maintenance off' 'maintenance status' notify 'notify list' 'notify test' anomalies 'anomalies collect' 'anomalies run' 'anomalies list' 'anomalies rules' 'anomalies explain' 'anomalies mute' 'anomalies acknowledge' 'anomalies backtest' vault 'vault init' 'vault migrate' 'vault import' 'vault verify' 'vault checkpoint' 'vault prove' 'vault check-proof' 'vault renew' 'vault attack-test' 'vault search' 'vault show' 'vault stats' 'vault log' config 'config show' 'config validate' 'config generate' ledger 'ledger list' 'ledger show' 'ledger verify' 'ledger export'
+        else if contains -- (string join -- ' ' $at $word) demo init status doctor backup 'backup run' 'backup copy' 'backup list' 'backup show' 'backup verify' 'backup prune' 'backup layers' restore binlog 'binlog ship' 'binlog list' 'binlog gaps' drill 'drill run' 'drill list' 'drill show' 'drill self-test' health 'health run' 'health watch' maintenance 'maintenance on' 'maintenance off' 'maintenance status' notify 'notify list' 'notify test' anomalies 'anomalies collect' 'anomalies run' 'anomalies list' 'anomalies rules' 'anomalies explain' 'anomalies mute' 'anomalies acknowledge' 'anomalies backtest' vault 'vault init' 'vault migrate' 'vault import' 'vault verify' 'vault checkpoint' 'vault prove' 'vault check-proof' 'vault renew' 'vault attack-test' 'vault search' 'vault show' 'vault stats' 'vault log' config 'config show' 'config validate' 'config generate' ledger 'ledger list' 'ledger show' 'ledger verify' 'ledger export'
             set -a at $word
         end
     end
@@ -85,6 +85,7 @@ complete -c opsctl -n '__opsctl_is backup' -f -a copy -d 'Copy what is missing i
 complete -c opsctl -n '__opsctl_is backup' -f -a list -d 'List all backups, and logical exports, oldest first; each one\'s signature is verified.'
 complete -c opsctl -n '__opsctl_is backup' -f -a show -d 'Show what a backup, or a logical export, holds.'
 complete -c opsctl -n '__opsctl_is backup' -f -a verify -d 'Check that a backup is still what was signed: every archive\'s size and hash, and nothing extra.'
+complete -c opsctl -n '__opsctl_is backup' -f -a prune -d 'Delete what no rule of [retention] keeps and nothing that stays needs.'
 complete -c opsctl -n '__opsctl_is backup' -f -a layers -d 'Show the five layers: set up or not, last success, last verified, last drilled.'
 complete -c opsctl -n '__opsctl_is backup' -l help -s h -d 'Show this message and exit.'
 complete -c opsctl -n '__opsctl_is backup run' -l kind -r -d 'Full or incremental instead of by settings, or a logical export as SQL.'
@@ -129,6 +130,16 @@ complete -c opsctl -n '__opsctl_is backup verify' -l debug -d 'Show tracebacks.'
 complete -c opsctl -n '__opsctl_is backup verify' -l no-color -d 'No colours; so does NO_COLOR=1.'
 complete -c opsctl -n '__opsctl_is backup verify' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
 complete -c opsctl -n '__opsctl_is backup verify' -l help -s h -d 'Show this message and exit.'
+complete -c opsctl -n '__opsctl_is backup prune' -l repository -r -d 'Another repository than the first.'
+complete -c opsctl -n '__opsctl_is backup prune' -l dry-run -d 'Say what stays, what goes, and why; delete nothing.'
+complete -c opsctl -n '__opsctl_is backup prune' -l confirm -r -d 'The repository\'s name, once more.'
+complete -c opsctl -n '__opsctl_is backup prune' -l config -r -d 'Settings file (default: ./ or /etc/opsctl/opsctl.toml).'
+complete -c opsctl -n '__opsctl_is backup prune' -l json -d 'Answer in JSON (its schemas: docs/schemas).'
+complete -c opsctl -n '__opsctl_is backup prune' -l quiet -s q -d 'Say nothing on success, show no progress.'
+complete -c opsctl -n '__opsctl_is backup prune' -l debug -d 'Show tracebacks.'
+complete -c opsctl -n '__opsctl_is backup prune' -l no-color -d 'No colours; so does NO_COLOR=1.'
+complete -c opsctl -n '__opsctl_is backup prune' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
+complete -c opsctl -n '__opsctl_is backup prune' -l help -s h -d 'Show this message and exit.'
 complete -c opsctl -n '__opsctl_is backup layers' -l config -r -d 'Settings file (default: ./ or /etc/opsctl/opsctl.toml).'
 complete -c opsctl -n '__opsctl_is backup layers' -l json -d 'Answer in JSON (its schemas: docs/schemas).'
 complete -c opsctl -n '__opsctl_is backup layers' -l quiet -s q -d 'Say nothing on success, show no progress.'

@@ -58,6 +58,7 @@ USES: dict[str, Use] = {
     "backup run": Use("", _HOST_JOB, once=True),
     "binlog ship": Use("", _HOST_JOB, once=True),
     "backup copy": Use("", tuple((name, 2 if name == MANGLED else 3) for name, _ in _STORES)),
+    "backup prune": Use("--dry-run", _STORES, failing_words="--dry-run --repository elsewhere"),
     "backup list": Use("", _STORES, failing_words="--repository elsewhere"),
     "backup show": Use(),
     "backup verify": Use("", ((MANGLED, 2), (ARCHIVE, 12))),
