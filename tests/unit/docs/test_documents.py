@@ -38,6 +38,11 @@ def test_links_lead_somewhere(document: Path) -> None:
         assert not anchor or anchor in anchors(page), target
 
 
+def test_the_readme_leads_to_each_page_once() -> None:
+    links = re.findall(r"\]\((docs/[a-z]+\.md)\)", (PROJECT / "README.md").read_text().partition("## Where to read")[2])
+    assert sorted(links) == [f"docs/{page.name}" for page in sorted((PROJECT / "docs").glob("*.md"))]
+
+
 @documents
 def test_files_of_the_project_that_it_names_exist(document: Path) -> None:
     first = "|".join(re.escape(path.name) for path in PROJECT.iterdir() if path.is_dir() and path.name[0] != ".")
