@@ -28,11 +28,13 @@ class Comparison:
 
     def __init__(self, base: Iterable[Known], *, read_all: bool) -> None:
         self._base = iter(base)
-        self._next = next(self._base, None)
+        self._next: Known | None = None
+        self._key: tuple[bytes, ...] = ()
+        self._go_on()
         self._read_all = read_all
         self._gone: tuple[bytes, ...] | None = None
         self._stored: set[str] = set()
-        self._above: list[Found] = []
+        self._above: list[tuple[str, Found]] = []
         self._again: set[str] = set()
         self.deleted: list[str] = []
         self.kept = 0
@@ -62,25 +64,26 @@ class Comparison:
             entry = entries.of(found)
             known = self._at(entry.path)
             if known is not None:
-                self._next = next(self._base, None)
-            self._above = [above for above in self._above if found.path.is_relative_to(above.path)]
+                self._go_on()
+            while self._above and not entry.path.startswith(self._above[-1][0]):
+                self._above.pop()
             if known is not None and self._is_same(found, entry, known):
                 if found.descriptor >= 0:
                     os.close(found.descriptor)
                 if entry.type == "directory":
-                    self._above.append(found)
+                    self._above.append(("" if entry.path == "." else f"{entry.path}/", found))
                 self.kept += entry.type in ("file", "hardlink")
                 keep(known, found.stat)
                 continue
             if known is not None and known.entry.type != entry.type:
-                self._delete(known.entry, ())
+                self._delete(known.entry, order(entry.path), ())
             yield from self._directories(entries)
             if found.stat.st_nlink > 1:
                 self._stored.add(entry.path)
             yield replace(found, entry=entry)
         while self._next is not None:
-            self._delete(self._next.entry, ())
-            self._next = next(self._base, None)
+            self._delete(self._next.entry, self._key, ())
+            self._go_on()
 
     def is_again(self, entry: FileEntry) -> bool:
         """Whether an entry that is stored was listed before, as a directory that is as it was."""
@@ -88,7 +91,7 @@ class Comparison:
 
     def _directories(self, entries: Entries) -> Iterator[Found]:
         above, self._above = self._above, []
-        for directory in above:
+        for _, directory in above:
             entry = entries.of(directory)
             self._again.add(entry.path)
             yield replace(directory, entry=entry)
@@ -96,14 +99,18 @@ class Comparison:
     def _at(self, path: str) -> Known | None:
         """What is remembered of a path; everything remembered before it that was not met was deleted."""
         key = order(path)
-        while self._next is not None and order(self._next.entry.path) < key:
-            self._delete(self._next.entry, key)
-            self._next = next(self._base, None)
-        return self._next if self._next is not None and order(self._next.entry.path) == key else None
+        while self._next is not None and self._key < key:
+            self._delete(self._next.entry, self._key, key)
+            self._go_on()
+        return self._next if self._next is not None and self._key == key else None
 
-    def _delete(self, entry: FileEntry, following: tuple[bytes, ...]) -> None:
+    def _go_on(self) -> None:
+        self._next = next(self._base, None)
+        if self._next is not None:
+            self._key = order(self._next.entry.path)
+
+    def _delete(self, entry: FileEntry, key: tuple[bytes, ...], following: tuple[bytes, ...]) -> None:
         """Note a deletion, unless it goes with a directory above it, or is one in which there still is something."""
-        key = order(entry.path)
         if self._gone is not None and key[: len(self._gone)] == self._gone:
             return
         if following[: len(key)] == key:

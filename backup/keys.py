@@ -44,13 +44,16 @@ class Secrets:
     directories: tuple[Path, ...] = ()
     recognised: set[Path] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        self._folders = tuple(f"{directory}/" for directory in self.directories)  # asked for each file of a tree
+
     def is_named(self, path: Path, found: os.stat_result, *, guess: bool) -> bool:
         """Whether a path is secret by its place, its name (only if `guess`), or as another name of a declared file."""
         return (
             path in self.declared
             or path in self.links
             or (found.st_dev, found.st_ino) in self.inodes
-            or any(path.is_relative_to(directory) for directory in self.directories)
+            or f"{path}/".startswith(self._folders)
             or (guess and (path.name in WELL_KNOWN or _KEY_NAME.fullmatch(path.name) is not None))
         )
 

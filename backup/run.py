@@ -79,6 +79,7 @@ class _Run:
                     shutil.rmtree(memory, ignore_errors=True)
             self._record(Outcome.FAILED, self._body(error=_first_line(error)))
             raise
+        self._forget_older()
         self._record(Outcome.PASSED, self._body_of(manifest, data))
         return manifest
 
@@ -99,6 +100,12 @@ class _Run:
         memories = [path for name in (LSN, MEMORY) for path in (state / name).glob("*") if path.name not in exist]
         for left in (*memories, *state.glob(f"{SNAPSHOT}*")):
             shutil.rmtree(left)
+
+    def _forget_older(self) -> None:
+        """Only the newest backup's files are compared with: what is remembered of older ones is of no more use."""
+        for memory in directory(self.host, self.id).parent.glob("*"):
+            if memory.name != self.id:
+                shutil.rmtree(memory, ignore_errors=True)
 
     def _remove_empty_folders(self) -> None:
         for folder in (self.host.repository / layout.backups(self.host.stack.name)).glob("*"):

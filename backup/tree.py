@@ -75,6 +75,7 @@ class Walk:
         self._secrets = secrets
         self._options = options
         self._known = known
+        self._uploads = None if options.uploads is None else f"{options.uploads}/"
         self._starts = _starts(root, paths)
         self.vanished = 0
         self.left_out = 0
@@ -151,7 +152,7 @@ class Walk:
 
     def _guesses(self, path: Path) -> bool:
         """What strangers upload can have any name and content, and stays where the drill counts it."""
-        return self._options.uploads is None or not path.is_relative_to(self._options.uploads)
+        return self._uploads is None or not f"{path}/".startswith(self._uploads)
 
 
 def real_roots(root: Path, paths: Iterable[Path]) -> tuple[Path, ...]:

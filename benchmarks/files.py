@@ -91,7 +91,7 @@ def uploads(count: int, size: int) -> Iterator[Place]:
 
 
 def _run(words: list[str | Path], env: dict[str, str]) -> None:
-    subprocess.run(words, env={**os.environ, **env}, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(words, env={**os.environ, **env}, check=True, capture_output=True)
 
 
 def main() -> None:
