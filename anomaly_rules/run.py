@@ -1,6 +1,6 @@
 """`anomalies run`: judge everything now, carry the life of findings on, and say what has to be told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from anomaly_rules.words import moment
 from opsctl.core.errors import SettingsError
 from opsctl.core.ledger import Ledger
 from opsctl.core.locks import lock
-from opsctl.core.rule import Series
+from opsctl.core.rule import Rule, Series
 
 LOCK = "anomalies"
 _SHORTEST_PREFIX = 4
@@ -66,7 +66,7 @@ class Ran:
 def run(watch: Watch, at: datetime, *, wait_s: float = 0.0) -> Ran:
     """Judge now, and write what happened to findings into the ledger. Raises LockedError beside another run."""
     with lock(watch.lock_dir, LOCK, doing="anomalies run", wait_s=wait_s):
-        ran = look(watch, at)
+        ran = _judged(watch, at, watch.catalogue.rules, stored(watch.ledger, watch.stack))
         for body in ran.events:
             watch.ledger.append(record(body, watch.stack, at))
     return ran
@@ -75,8 +75,11 @@ def run(watch: Watch, at: datetime, *, wait_s: float = 0.0) -> Ran:
 def look(watch: Watch, at: datetime, rules: Sequence[str] = ()) -> Ran:
     """Judge what was known at a time (UTC), and write nothing. The same samples and records give the same answer."""
     chosen = [rule for rule in watch.catalogue.rules if not rules or rule.id in rules]
-    known = stored(watch.ledger, watch.stack, until=at)
-    judged = judge(chosen, watch.samples, at)
+    return _judged(watch, at, chosen, stored(watch.ledger, watch.stack, until=at))
+
+
+def _judged(watch: Watch, at: datetime, rules: Sequence[Rule], known: Mapping[str, Finding]) -> Ran:
+    judged = judge(rules, watch.samples, at)
     events = tuple(advance(known, judged, watch.catalogue.acts, at))
     after = fold(((at, body) for body in events), known)
     return Ran(at, judged, events, tuple(finding for finding in after.values() if finding.open))
@@ -116,6 +119,13 @@ def mute(watch: Watch, finding: Finding, *, until: datetime, reason: str, by: st
     if until <= at:
         raise SettingsError(f"{moment(until)} is over", hint="give a time that is to come, or --for 7d")
     return _say(watch, finding, {"event": Event.MUTED, "reason": reason, "by": by, "until": until}, at)
+
+
+def unmute(watch: Watch, finding: Finding, *, by: str, at: datetime) -> Finding:
+    """End a mute now. Raises SettingsError where there is none."""
+    if not finding.muted_at(at):
+        raise SettingsError(f"finding {finding.id} is not muted", hint="what is: opsctl anomalies list")
+    return _say(watch, finding, {"event": Event.MUTED, "reason": "unmuted", "by": by, "until": at}, at)
 
 
 def acknowledge(watch: Watch, finding: Finding, *, reason: str | None, by: str, at: datetime) -> Finding:

@@ -22,6 +22,7 @@ TAIL_FACTOR = 1.3
 ROLLING_HOURS = 48
 EXTREME_HOURS = 28 * 24
 EXTREME_FACTOR = 1.1
+FEW_HOURS = 4
 TOGETHER_HOURS = 6
 TOGETHER_SIGMAS = 2.5
 TOGETHER_FACTOR = 1.5
@@ -70,13 +71,22 @@ def _alone(z: Values, days: int) -> tuple[str, ...]:
         return ()
     lately = before[-ROLLING_HOURS:]
     rolling = newest - float(lately.mean()) > SIGMAS * young * max(float(lately.std()), 0.5)
-    extreme = newest > EXTREME_FACTOR * young * float(before[-EXTREME_HOURS:].max())
-    if not extreme and not (rolling and newest > FAR_SIGMAS * young):
+    highest = np.sort(before[-EXTREME_HOURS:])[-1 - FEW_HOURS :]
+    extreme = newest > EXTREME_FACTOR * young * float(highest[-1])
+    # An earlier incident, which is but a few hours of four weeks, must not excuse the next one.
+    again = rolling and newest > max(FAR_SIGMAS * young, EXTREME_FACTOR * young * float(highest[0]))
+    if not extreme and (not again or _weekly(z)):
         return ()
     reasons = [f"{newest:.1f} deviations from this hour's median"]
     reasons += ["far from the last two days"] if rolling else []
     reasons += ["beyond anything in four weeks"] if extreme else []
     return tuple(reasons)
+
+
+def _weekly(z: Values) -> bool:
+    """Whether the same hour of an earlier week, or one beside it, was as high: a weekly job is no incident."""
+    weeks = [z[-1 - 168 * week - 1 : len(z) - 168 * week + 1] for week in range(1, 5) if 168 * week + 1 < len(z)]
+    return any(float(np.nanmax(hours, initial=0.0)) > 0.6 * float(z[-1]) for hours in weeks)
 
 
 def _together(z: Values, days: int) -> tuple[str, ...]:

@@ -144,6 +144,14 @@ def _end(for_: str | None, until: str | None, now: datetime) -> datetime:
     return now + length if length else parse_instant(until or "")
 
 
+@command(app, "unmute")
+def unmute(session: Session, finding: IdArgument) -> Answer:
+    """End a mute before its time."""
+    watch, now = watching.watch(session.settings), utcnow()
+    document = run_view.said(running.unmute(watch, running.find(watch, finding), by=getpass.getuser(), at=now))
+    return Answer(document, lambda paint: run_view.said_text(document, paint, now), report=True)
+
+
 @command(app, "acknowledge")
 def acknowledge(
     session: Session,

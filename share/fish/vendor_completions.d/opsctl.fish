@@ -7,7 +7,7 @@ function __opsctl_at
             set skip no
         else if contains -- $word --action --actor --allow --at --backup --by --ca-file --chat --config --confirm --csv --date-order --days --dir --dump --every --export --fault --for --gtid --keys-recipient --kind --label --limit --lock-dir --lock-wait --only --origin --out --parallel --param --place --reason --recipient --remove --repository --root --rule --samples --scratch-dir --sender --since --socket --stack --state-dir --status --subject --text --time --to --truth --until --value --zone
             set skip yes
-        else if contains -- (string join -- ' ' $at $word) demo init status doctor backup 'backup run' 'backup copy' 'backup list' 'backup show' 'backup verify' 'backup prune' 'backup layers' restore binlog 'binlog ship' 'binlog list' 'binlog gaps' drill 'drill run' 'drill list' 'drill show' 'drill self-test' health 'health run' 'health watch' maintenance 'maintenance on' 'maintenance off' 'maintenance status' notify 'notify list' 'notify test' anomalies 'anomalies collect' 'anomalies run' 'anomalies list' 'anomalies rules' 'anomalies explain' 'anomalies mute' 'anomalies acknowledge' 'anomalies backtest' vault 'vault init' 'vault migrate' 'vault import' 'vault verify' 'vault checkpoint' 'vault prove' 'vault check-proof' 'vault renew' 'vault attack-test' 'vault search' 'vault show' 'vault stats' 'vault log' config 'config show' 'config validate' 'config generate' ledger 'ledger list' 'ledger show' 'ledger verify' 'ledger export'
+        else if contains -- (string join -- ' ' $at $word) demo init status doctor backup 'backup run' 'backup copy' 'backup list' 'backup show' 'backup verify' 'backup prune' 'backup layers' restore binlog 'binlog ship' 'binlog list' 'binlog gaps' drill 'drill run' 'drill list' 'drill show' 'drill self-test' health 'health run' 'health watch' maintenance 'maintenance on' 'maintenance off' 'maintenance status' notify 'notify list' 'notify test' anomalies 'anomalies collect' 'anomalies run' 'anomalies list' 'anomalies rules' 'anomalies explain' 'anomalies mute' 'anomalies unmute' 'anomalies acknowledge' 'anomalies backtest' vault 'vault init' 'vault migrate' 'vault import' 'vault verify' 'vault checkpoint' 'vault prove' 'vault check-proof' 'vault renew' 'vault attack-test' 'vault search' 'vault show' 'vault stats' 'vault log' config 'config show' 'config validate' 'config generate' ledger 'ledger list' 'ledger show' 'ledger verify' 'ledger export'
             set -a at $word
         end
     end
@@ -302,6 +302,7 @@ complete -c opsctl -n '__opsctl_is anomalies' -f -a list -d 'List findings: open
 complete -c opsctl -n '__opsctl_is anomalies' -f -a rules -d 'List the rules: what each asks, and why one is not run here.'
 complete -c opsctl -n '__opsctl_is anomalies' -f -a explain -d 'Explain a finding: why its rule fires, its life, and its series as a chart.'
 complete -c opsctl -n '__opsctl_is anomalies' -f -a mute -d 'Let a finding be silent for a time, also when it goes and comes back. It stays in the list.'
+complete -c opsctl -n '__opsctl_is anomalies' -f -a unmute -d 'End a mute before its time.'
 complete -c opsctl -n '__opsctl_is anomalies' -f -a acknowledge -d 'Say that somebody knows: a finding is told again only when it gets worse, or comes back.'
 complete -c opsctl -n '__opsctl_is anomalies' -f -a backtest -d 'Replay a rule over any series as it would have run, and hold its alarms against what was wrong.'
 complete -c opsctl -n '__opsctl_is anomalies' -l help -s h -d 'Show this message and exit.'
@@ -357,6 +358,13 @@ complete -c opsctl -n '__opsctl_is anomalies mute' -l debug -d 'Show tracebacks.
 complete -c opsctl -n '__opsctl_is anomalies mute' -l no-color -d 'No colours; so does NO_COLOR=1.'
 complete -c opsctl -n '__opsctl_is anomalies mute' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
 complete -c opsctl -n '__opsctl_is anomalies mute' -l help -s h -d 'Show this message and exit.'
+complete -c opsctl -n '__opsctl_is anomalies unmute' -l config -r -d 'Settings file (default: ./ or /etc/opsctl/opsctl.toml).'
+complete -c opsctl -n '__opsctl_is anomalies unmute' -l json -d 'Answer in JSON (its schemas: docs/schemas).'
+complete -c opsctl -n '__opsctl_is anomalies unmute' -l quiet -s q -d 'Say nothing on success, show no progress.'
+complete -c opsctl -n '__opsctl_is anomalies unmute' -l debug -d 'Show tracebacks.'
+complete -c opsctl -n '__opsctl_is anomalies unmute' -l no-color -d 'No colours; so does NO_COLOR=1.'
+complete -c opsctl -n '__opsctl_is anomalies unmute' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
+complete -c opsctl -n '__opsctl_is anomalies unmute' -l help -s h -d 'Show this message and exit.'
 complete -c opsctl -n '__opsctl_is anomalies acknowledge' -l reason -r -d 'What is being done.'
 complete -c opsctl -n '__opsctl_is anomalies acknowledge' -l config -r -d 'Settings file (default: ./ or /etc/opsctl/opsctl.toml).'
 complete -c opsctl -n '__opsctl_is anomalies acknowledge' -l json -d 'Answer in JSON (its schemas: docs/schemas).'

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -185,26 +186,10 @@ act = "Look."
     assert [found["rule"] for found in document["findings"]] == ["cost-spike"]
 
 
-OWN = """
-from dataclasses import dataclass
-from opsctl.core.rule import Judgement, SeriesId, Severity, Verdict
-
-@dataclass(frozen=True)
-class Even:
-    id: str = "even-cost"
-    question: str = "Is there a bill at all?"
-    severity: Severity = Severity.INFO
-    needs: tuple = ("cost.daily",)
-    min_history_days: int = 0
-    reach_days: int = 30
-
-    def evaluate(self, series, at):
-        for key, found in series.items():
-            return (Verdict(judgement=Judgement.FINDING, sentence=f"{len(found.times)} days", labels=key.labels),)
-        return (Verdict(judgement=Judgement.COULD_NOT_JUDGE, sentence="no bill"),)
-
-RULES = [Even()]
-"""
+OWN = re.findall(r"```python\n(.*?)```", (Path(__file__).parents[3] / "docs" / "anomalies.md").read_text(), re.DOTALL)[
+    0
+]
+"""The example of the documentation."""
 
 
 def test_rules_may_be_a_python_file(opsctl: Opsctl, tmp_path: Path) -> None:
@@ -212,8 +197,11 @@ def test_rules_may_be_a_python_file(opsctl: Opsctl, tmp_path: Path) -> None:
     path.write_text(OWN)
     write(tmp_path, files=f'["{path}"]')
     opsctl("collect")
+    dear = path.read_text().replace("> 100", "> 10")
+    assert opsctl("rules", "two-in-a-row")["rules"][0]["rule_kind"] is None
+    path.write_text(dear)
     document = opsctl("run", expect=ExitCode.FINDINGS)
-    assert [found["rule"] for found in document["findings"]] == ["even-cost"]
+    assert [found["rule"] for found in document["findings"]] == ["two-in-a-row"]
 
 
 @pytest.mark.parametrize(
@@ -223,7 +211,7 @@ def test_rules_may_be_a_python_file(opsctl: Opsctl, tmp_path: Path) -> None:
         ("\nimport nonsense_that_is_not_there\n", "fails with ModuleNotFoundError", "rules.py:2"),
         ("x = 1\n", "has no list RULES", "rules.py"),
         ("class A:\n    id = 'a'\nRULES = [A()]\n", "rule 'a' lacks question, severity, needs", "rules.py"),
-        (OWN.replace("Severity = Severity.INFO", 'str = "info"'), "its severity is no Severity", "rules.py"),
+        (OWN.replace("Severity = Severity.WARNING", 'str = "info"'), "its severity is no Severity", "rules.py"),
     ],
 )
 def test_a_python_file_that_cannot_be_used_is_named_with_its_line(

@@ -158,6 +158,17 @@ def test_a_mute_holds_until_its_time_also_when_the_trouble_comes_back(tmp_path: 
     assert len(after.counted) == len(troubles(after.open, scene.now)) == 1
 
 
+def test_a_mute_can_be_ended_before_its_time(scene: Scene) -> None:
+    finding = scene.run(12).open[0]
+    muted = running.mute(scene.watch, finding, until=scene.now + days(7), reason="x", by="ada", at=scene.now)
+    assert muted.muted_at(scene.now)
+    running.unmute(scene.watch, muted, by="ada", at=scene.now)
+    ran = scene.run(12)
+    assert len(ran.counted) == 1
+    with pytest.raises(SettingsError, match="is not muted"):
+        running.unmute(scene.watch, ran.open[0], by="ada", at=scene.now)
+
+
 def test_all_but_critical_findings_are_one_digest(scene: Scene) -> None:
     scene.samples.labels = tuple((("site", name),) for name in "abc")
     (digest,) = troubles(scene.run(12).open, scene.now)
@@ -172,6 +183,13 @@ def test_looking_writes_nothing_and_the_same_time_gives_the_same_answer(scene: S
     first, second = running.look(scene.watch, scene.now), running.look(scene.watch, scene.now)
     assert first == second
     assert len(list(scene.watch.ledger.query())) == before
+
+
+def test_a_clock_that_was_set_back_opens_nothing_twice(scene: Scene) -> None:
+    scene.run(12)
+    assert scene.events(12, -days(2)) == []
+    assert scene.events(5) == ["resolved"]
+    assert scene.events(12) == ["repeated"]
 
 
 def test_ids_may_be_shortened_and_unknown_ones_are_refused(scene: Scene) -> None:

@@ -230,6 +230,24 @@ def test_votes_find_a_spike_in_minutes_of_history_and_let_noise_pass() -> None:
     assert alarms <= 1
 
 
+def test_a_weekly_job_is_odd_only_the_first_time() -> None:
+    rng = np.random.default_rng(6)
+    values = [float(value) for value in 5 + rng.normal(0, 0.5, 24 * 30)]
+    for hour in range(24 * 10, 24 * 30, 168):
+        values[hour] = 500.0
+    votes = rule("outlier", GAUGE)
+    jobs = range(24 * 10, 24 * 30, 168)
+    assert [fires(votes, GAUGE, values[: hour + 1]) for hour in jobs] == [True, False, False]
+    assert fires(votes, GAUGE, [*values[: 24 * 28], 500.0])
+
+
+def test_an_incident_is_not_excused_by_a_larger_one_before_it() -> None:
+    rng = np.random.default_rng(7)
+    values = [float(value) for value in 50 + rng.normal(0, 2, 24 * 20)]
+    values[24 * 12 + 5] = 500.0
+    assert fires(rule("outlier", GAUGE), GAUGE, [*values, 90.0])
+
+
 def test_a_constant_series_that_moves_is_odd_and_one_that_does_not_is_not() -> None:
     votes = rule("outlier", GAUGE)
     assert not fires(votes, GAUGE, [5.0] * 24 * 10)
