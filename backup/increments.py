@@ -18,6 +18,7 @@ from backup.continuation import SLACK
 from backup.manifest import Artefact, FileSet, Manifest
 from backup.plan import PlannedSet
 from opsctl.core.canonical import sha256_hex
+from opsctl.core.errors import IntegrityError
 
 
 @dataclass(frozen=True)
@@ -104,11 +105,20 @@ def misjoined(manifest: Manifest) -> Iterator[str]:
         below: str | None = None
         for artefact in archives_of_set(manifest, name):
             if artefact.base != below:
-                yield f"{artefact.name} is an increment to {artefact.base}, and is named after {below}"
+                yield f"{artefact.name} is made on {artefact.base or 'nothing'}, and named after {below or 'nothing'}"
             if artefact.kind == "files":
                 below = artefact.key
         if below is None:
             yield f"there is no archive of {name}"
+
+
+def require_joined(manifest: Manifest) -> None:
+    """Refuse files of which an increment has lost what it was made on. Raises IntegrityError."""
+    for problem in misjoined(manifest):
+        raise IntegrityError(
+            f"the files of backup {manifest.id} are not whole: {problem}",
+            hint="restore another one: opsctl backup list",
+        )
 
 
 def _usable(host: Host, artefacts: tuple[Artefact, ...]) -> bool:

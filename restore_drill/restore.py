@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from backup.chain import parents_of
+from backup.increments import require_joined
 from backup.manifest import Manifest, Part, Phase
 from opsctl.core.clock import iso, utcnow
 from opsctl.core.errors import LockedError, OpsError, SettingsError
@@ -86,6 +87,7 @@ def restore(
         with phases.measured("trust"):
             head = check_head(catalog, memory.recall(), host.repository)
             manifest = pick_backup(catalog, target, backup_id)
+            require_joined(manifest)
         restored = Restored(host, catalog, manifest, paths, parents=parents_of(catalog, manifest)[:-1])
         replayed = _rebuild(restored, target, phases)
         with phases.measured("deliver"):

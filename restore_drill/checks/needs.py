@@ -1,5 +1,6 @@
 """What checks need of the restore; each raises CouldNotRunError when an earlier step left it undone."""
 
+from backup.increments import misjoined
 from opsctl.core.errors import OpsError
 from restore_drill.checks.tally import SEE_OTHERS, one_line
 from restore_drill.restored import CouldNotRunError, Restored
@@ -19,7 +20,9 @@ def need_server(restored: Restored) -> ScratchServer:
 
 
 def need_files(restored: Restored) -> None:
-    """All site files and secrets, extracted."""
+    """All site files and secrets, extracted, each increment onto what it was made on."""
+    if problem := next(misjoined(restored.manifest), None):
+        raise CouldNotRunError(f"not all files are there: {problem}", hint=SEE_OTHERS)
     kinds = {artefact.name: artefact.kind for artefact in restored.manifest.artefacts}
     failed = [
         name

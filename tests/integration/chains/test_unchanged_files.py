@@ -13,16 +13,20 @@ import pytest
 from backup import layout
 from backup.archive import Archives
 from backup.archive_set import archive_set
+from backup.documents import publish
 from backup.increments import find_base
 from backup.manifest import Artefact, Manifest
 from backup.plan import make_plan
 from backup.verify import verify_backup
 from opsctl.core import clock
 from opsctl.core.clock import utcnow
+from opsctl.core.errors import IntegrityError
 from opsctl.core.progress import Silent
+from opsctl.core.signing import Namespace
 from opsctl.overview import wire
 from restore_drill.drill import run_drill
 from tests.integration.chains.conftest import Small
+from tests.support.host import STACK
 from tests.unit.backup.binlogs import manifest
 
 
@@ -228,6 +232,21 @@ def test_a_full_backup_that_is_asked_for_holds_all_files(small: Small) -> None:
     fill(small.site)
     small.backup()
     assert {"files-site", "files-site.list"} < {each.name for each in own(small.backup("full"))}
+
+
+def test_an_increment_of_files_without_what_it_was_made_on_is_not_restored(small: Small) -> None:
+    fill(small.site)
+    small.backup()
+    (small.site / "more").write_text("an increment")
+    last = small.backup()
+    host = wire.host(small.loaded, Silent())
+    key = layout.manifest(STACK, last.id)
+    for ending in ("", layout.SIGNATURE):
+        host.store.delete(key + ending)
+    less = tuple(each for each in last.artefacts if each.name != "files-site")
+    publish(host.store, host.signer, Namespace.MANIFEST, key, last.model_copy(update={"artefacts": less}))
+    with pytest.raises(IntegrityError, match=r"files-site\.1 is made on .*, and named after nothing"):
+        small.restore(last.id)
 
 
 def test_a_backup_needs_its_older_archives_and_says_which_are_gone(small: Small) -> None:

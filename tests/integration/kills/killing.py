@@ -97,15 +97,18 @@ def kill(machine: Machine, before: Published, how: Kill) -> None:
     assert last.records > after.records
     assert not leftovers(machine), f"left behind: {leftovers(machine)}"
     if how.command == "incremental":
-        _stands_on_what_was_there(machine, after, last)
+        _stands_on_what_was_there(machine, after, last, looked_at=how.at is None or how.at.startswith("backup."))
     if how.command in ("backup", "incremental", "ship"):
         _wait_until_gone(left)
 
 
-def _stands_on_what_was_there(machine: Machine, after: Published, last: Published) -> None:
-    """The next backup is an incremental one on the newest that there was, and brings the site back as it is."""
+def _stands_on_what_was_there(machine: Machine, after: Published, last: Published, *, looked_at: bool) -> None:
+    """The next backup is an incremental one on the newest that there was, and, if it is looked at, brings the site back
+    as it is."""
     [made] = last.backups - after.backups
     assert chain_of(wire.catalog(machine.settings), made)[-2].id == max(after.backups)
+    if not looked_at:
+        return
     to = machine.directory / "looked-at"
     machine.succeed("restore", "--backup", made, "--to", str(to))
     site, restored = machine.directory / "root/srv/site", to / "files/srv/site"
