@@ -1,6 +1,6 @@
 """Quantities in words for people: sizes, durations, times with their zone, how long ago."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from opsctl.core.clock import utcnow
 from opsctl.core.result import Outcome
@@ -39,8 +39,8 @@ def seconds(duration_s: float) -> str:
 
 
 def when(moment: datetime | None) -> str:
-    """A time in this machine's zone, with its offset: `2026-05-01 04:30:00 +0200`."""
-    return "never" if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M:%S %z}"
+    """A time, the same on every machine: `2026-05-01 02:30:00 UTC`."""
+    return "never" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def ago(moment: datetime | None) -> str:
