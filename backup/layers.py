@@ -11,6 +11,8 @@ from backup.logical.catalog import MAKE
 from backup.logical.records import EXPORT_VERIFICATION
 from backup.records import VERIFICATION, VerificationBody
 from backup.survey import Drilled, Survey
+from backup.sweep.records import KIND as SWEEP
+from backup.sweep.records import SweepBody
 from opsctl.core.clock import iso
 from opsctl.core.ledger import Ledger
 from opsctl.core.result import Outcome
@@ -38,7 +40,9 @@ class Layer(BaseModel):
 
 def layers(stack: str, surveys: Sequence[Survey], ledger: Ledger, copies: Sequence[Behind] = ()) -> tuple[Layer, ...]:
     """All five, from the looks at all repositories, the local one first; `copies` say how far the others are behind."""
-    verified = dict(_verified(stack, ledger))
+    verified: dict[str, datetime] = {}
+    for where, at in _verified(stack, ledger):
+        verified[where] = max(at, verified.get(where, at))
     passed = [drill for each in surveys for drill in each.drills if drill.passed]
     local = surveys[:1]
     off_site = [each for each in surveys if each.off_host]
@@ -172,8 +176,12 @@ def _absent(number: int, name: str, why: str) -> Layer:
 
 
 def _verified(stack: str, ledger: Ledger, kind: str = VERIFICATION) -> Iterator[tuple[str, datetime]]:
-    """When a backup in each repository was last found to be what was signed, in the order of time."""
+    """When a backup in each repository was found to be what was signed, and since when all in it is known to be."""
     for entry in ledger.query(kind, stack):
         record = entry.record_of(VerificationBody)
         if record.outcome is Outcome.PASSED:
             yield record.body.repository, record.finished
+    for entry in ledger.query(SWEEP, stack):
+        swept = entry.record_of(SweepBody)
+        if swept.outcome is Outcome.PASSED and swept.body.waiting is not None:
+            yield swept.body.where, swept.body.waiting

@@ -1,6 +1,6 @@
 """`backup verify`: whether a backup in a repository is still what was signed; nothing is decrypted for it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -37,12 +37,14 @@ class Claim:
     problem: str | None = None
 
 
-def verify_backup(catalog: Catalog, backup_id: str, *, ledger: Ledger, progress: Progress) -> Record[VerificationBody]:
+def verify_backup(
+    catalog: Catalog, backup_id: str, *, ledger: Ledger, progress: Progress, read: Container[str] = ()
+) -> Record[VerificationBody]:
     """Verify the manifest's signature, and the presence, size and hash of every archive, and that nothing is extra.
 
     So are its parents' manifests and databases, without which an incremental backup is nothing. Everything is looked
     at, whatever is wrong; the record of it, which is returned, is in the ledger then. It could not run when the store
-    does not answer.
+    does not answer. `read` are archives that were read and found good a moment ago.
     """
 
     def claim() -> Claim:
@@ -56,12 +58,14 @@ def verify_backup(catalog: Catalog, backup_id: str, *, ledger: Ledger, progress:
         key = layout.manifest(catalog.stack, backup_id)
         return Claim(key, layout.backup(catalog.stack, backup_id), archives, problem)
 
-    record = _verify(catalog, backup_id, VERIFICATION, claim, progress)
+    record = _verify(catalog, backup_id, VERIFICATION, claim, progress=progress, read=read)
     ledger.append(record)
     return record
 
 
-def verify_export(catalog: Catalog, export_id: str, *, ledger: Ledger, progress: Progress) -> Record[VerificationBody]:
+def verify_export(
+    catalog: Catalog, export_id: str, *, ledger: Ledger, progress: Progress, read: Container[str] = ()
+) -> Record[VerificationBody]:
     """The same for a logical export."""
 
     def claim() -> Claim:
@@ -70,23 +74,23 @@ def verify_export(catalog: Catalog, export_id: str, *, ledger: Ledger, progress:
         key = layout.export_document(catalog.stack, export_id)
         return Claim(key, layout.export(catalog.stack, export_id), archives)
 
-    record = _verify(catalog, export_id, EXPORT_VERIFICATION, claim, progress)
+    record = _verify(catalog, export_id, EXPORT_VERIFICATION, claim, progress=progress, read=read)
     ledger.append(record)
     return record
 
 
 def _verify(
-    catalog: Catalog, name: str, kind: str, read: Callable[[], Claim], progress: Progress
+    catalog: Catalog, name: str, kind: str, claimed: Callable[[], Claim], *, progress: Progress, read: Container[str]
 ) -> Record[VerificationBody]:
     started = utcnow()
     problems: list[str] = []
     claim: Claim | None = None
     outcome = Outcome.PASSED
     try:
-        claim = read()
+        claim = claimed()
         progress.step(f"Verifying {name}", total_bytes=sum(sealed.cipher_size for _, sealed in claim.archives))
         problems.extend([claim.problem] if claim.problem else [])
-        problems.extend(_problems(catalog, claim, progress))
+        problems.extend(_problems(catalog, claim, progress, read))
     except UnreachableError as error:
         outcome = Outcome.COULD_NOT_RUN
         problems.append(str(error))
@@ -114,16 +118,18 @@ def _verify(
     )
 
 
-def _problems(catalog: Catalog, claim: Claim, progress: Progress) -> Iterator[str]:
+def _problems(catalog: Catalog, claim: Claim, progress: Progress, read: Container[str]) -> Iterator[str]:
     for key, sealed in claim.archives:
-        yield from _look(catalog, key, sealed, progress)
+        if key not in read:
+            yield from look(catalog, key, sealed, progress)
     known = {claim.document, claim.document + SIGNATURE, *(key for key, _ in claim.archives)}
     for item in catalog.store.list(claim.prefix):
         if item.key not in known:
             yield f"{item.key} is no part of the backup"
 
 
-def _look(catalog: Catalog, key: str, sealed: Sealed, progress: Progress) -> Iterator[str]:
+def look(catalog: Catalog, key: str, sealed: Sealed, progress: Progress) -> Iterator[str]:
+    """Read one archive; what is wrong with it, if anything. Raises UnreachableError."""
     stored = catalog.store.stat(key)
     if stored is None:
         yield f"{key} is missing"

@@ -27,8 +27,8 @@ Listing = Mapping[str, Stored]
 class Repository:
     """A repository looked at once: its objects, its backups, and the ids of those of which a drill passed.
 
-    `unverified` are backups whose last verification failed. What `head`, the newest, states has to stay: without it the
-    repository would look like one that was rolled back.
+    `unverified` are backups whose last verification failed, `bad` archives that were not what was signed. What `head`,
+    the newest, states has to stay: without it the repository would look like one that was rolled back.
     """
 
     catalog: Catalog
@@ -36,6 +36,7 @@ class Repository:
     backups: Sequence[Summary]
     proved: frozenset[str]
     unverified: frozenset[str]
+    bad: frozenset[str]
     head: Head | None
 
 
@@ -73,7 +74,8 @@ def holdings_of(repository: Repository) -> Holdings:
         Kept(
             each.id,
             moment_of(each.id),
-            sound=each.id not in repository.unverified and _is_whole(each, here, has_tables=has_tables),
+            sound=not (each.id in repository.unverified or repository.bad & each.archives.keys())
+            and _is_whole(each, here, has_tables=has_tables),
             parent=each.parent,
             position=_position(each, logs, named),
             proved=each.id in repository.proved,

@@ -15,6 +15,7 @@ from backup.retention.records import KIND, VERSION, PruneBody
 from backup.settings import Repository as RepositorySection
 from backup.settings import RetentionSection
 from backup.summary import summaries
+from backup.sweep.records import known
 from opsctl.core.clock import utcnow
 from opsctl.core.errors import OpsError, SettingsError
 from opsctl.core.locks import lock
@@ -44,8 +45,16 @@ def plan(settings: Settings, name: str | None) -> Plan:
     catalog = wire.catalog(settings, chosen.name)
     here = {item.key: item for item in catalog.store.list(f"{catalog.stack}/")}
     proved = frozenset(each.body.backup_id for each in list_drills(catalog) if each.outcome is Outcome.PASSED)
-    failed = unverified(wire.ledger(settings), catalog.stack, catalog.store.where)
-    repository = Repository(catalog, here, summaries(catalog, here), proved, failed, catalog.newest_head())
+    ledger, where = wire.ledger(settings), catalog.store.where
+    repository = Repository(
+        catalog,
+        here,
+        summaries(catalog, here),
+        proved,
+        unverified(ledger, catalog.stack, where),
+        known(ledger, catalog.stack, where).bad,
+        catalog.newest_head(),
+    )
     holdings, decision = judge(repository, policy(chosen.retention or settings.retention))
     what = removal(repository, decision, newest_pruned(catalog, chosen.name), now=utcnow())
     return Plan(repository, holdings, decision, what)

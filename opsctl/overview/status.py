@@ -7,9 +7,13 @@ from datetime import datetime, timedelta
 from backup.copies.behind import Behind
 from backup.layers import Layer, layers
 from backup.survey import Drilled, Reach, Survey
+from backup.sweep.records import KIND as SWEEP
+from backup.sweep.records import SweepBody
+from backup.sweep.run import FRESH as MONTH
 from opsctl.core.clock import SKEW, utcnow
 from opsctl.core.errors import ExitCode
 from opsctl.core.ledger import Ledger
+from opsctl.core.result import Outcome
 from opsctl.core.words import counted
 from opsctl.settings import Settings
 
@@ -61,6 +65,7 @@ def look(
         due=(
             *_unseen(surveys),
             *_due(settings, found, reach, drills, now),
+            *_unread(surveys, ledger, settings.stack.name, now),
             *_uncopied(copies, timedelta(minutes=settings.copies.fresh_min), now),
         ),
     )
@@ -75,6 +80,23 @@ def _unseen(surveys: Sequence[Survey]) -> Iterator[Due]:
     for each in surveys:
         if each.problem:
             yield Due(f"a look at the repository '{each.name}' ({each.where}): {each.problem}", "opsctl doctor")
+
+
+def _unread(surveys: Sequence[Survey], ledger: Ledger, stack: str, now: datetime) -> Iterator[Due]:
+    """What the last sweep of a repository found, or that there has been none for a month where there were some."""
+    last = {}
+    for entry in ledger.query(SWEEP, stack):
+        record = entry.record_of(SweepBody)
+        last[record.body.where] = record
+    for each in surveys:
+        found = last.get(each.where)
+        command = f"opsctl backup verify --sample 5 --repository {each.name}"
+        if found is None:
+            continue
+        if found.outcome is Outcome.FAILED:
+            yield Due(f"a look at '{each.name}': {(*found.body.stale, *found.body.problems)[0]}", command)
+        elif not _within(MONTH, found.finished, now):
+            yield Due(f"a verification of '{each.name}': none within {MONTH.days} days", command)
 
 
 def _uncopied(copies: Sequence[Behind], fresh: timedelta, now: datetime) -> Iterator[Due]:

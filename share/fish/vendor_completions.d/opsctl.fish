@@ -5,7 +5,7 @@ function __opsctl_at
     for word in (commandline -opc)[2..-1]
         if test $skip = yes
             set skip no
-        else if contains -- $word --action --actor --allow --at --backup --by --ca-file --chat --config --confirm --csv --date-order --days --dir --dump --every --export --fault --for --gtid --keys-recipient --kind --label --limit --lock-dir --lock-wait --only --origin --out --parallel --param --place --reason --recipient --remove --repository --root --rule --samples --scratch-dir --sender --since --socket --stack --state-dir --status --subject --text --time --to --truth --until --value --zone
+        else if contains -- $word --action --actor --allow --at --backup --by --ca-file --chat --config --confirm --csv --date-order --days --dir --dump --every --export --fault --for --gtid --keys-recipient --kind --label --limit --lock-dir --lock-wait --only --origin --out --parallel --param --place --reason --recipient --remove --repository --root --rule --sample --samples --scratch-dir --sender --since --socket --stack --state-dir --status --subject --text --time --to --truth --until --value --zone
             set skip yes
         else if contains -- (string join -- ' ' $at $word) demo init status doctor backup 'backup run' 'backup copy' 'backup list' 'backup show' 'backup verify' 'backup prune' 'backup layers' restore binlog 'binlog ship' 'binlog list' 'binlog gaps' drill 'drill run' 'drill list' 'drill show' 'drill self-test' health 'health run' 'health watch' maintenance 'maintenance on' 'maintenance off' 'maintenance status' notify 'notify list' 'notify test' anomalies 'anomalies collect' 'anomalies run' 'anomalies list' 'anomalies rules' 'anomalies explain' 'anomalies mute' 'anomalies unmute' 'anomalies acknowledge' 'anomalies backtest' vault 'vault init' 'vault migrate' 'vault import' 'vault verify' 'vault checkpoint' 'vault prove' 'vault check-proof' 'vault renew' 'vault attack-test' 'vault search' 'vault show' 'vault stats' 'vault log' config 'config show' 'config validate' 'config generate' ledger 'ledger list' 'ledger show' 'ledger verify' 'ledger export'
             set -a at $word
@@ -121,7 +121,8 @@ complete -c opsctl -n '__opsctl_is backup show' -l debug -d 'Show tracebacks.'
 complete -c opsctl -n '__opsctl_is backup show' -l no-color -d 'No colours; so does NO_COLOR=1.'
 complete -c opsctl -n '__opsctl_is backup show' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
 complete -c opsctl -n '__opsctl_is backup show' -l help -s h -d 'Show this message and exit.'
-complete -c opsctl -n '__opsctl_is backup verify' -l all -d 'Every backup and export there is.'
+complete -c opsctl -n '__opsctl_is backup verify' -l all -d 'Every backup, export and binary log there is.'
+complete -c opsctl -n '__opsctl_is backup verify' -l sample -r -d 'So much of all, longest not read first. [0<=x<=100]'
 complete -c opsctl -n '__opsctl_is backup verify' -l repository -r -d 'Another repository than the first.'
 complete -c opsctl -n '__opsctl_is backup verify' -l config -r -d 'Settings file (default: ./ or /etc/opsctl/opsctl.toml).'
 complete -c opsctl -n '__opsctl_is backup verify' -l json -d 'Answer in JSON (its schemas: docs/schemas).'

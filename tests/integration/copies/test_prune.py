@@ -22,6 +22,7 @@ from backup.retention.prune import Done, prune
 from backup.retention.pruned import newest_pruned
 from backup.segment import Head
 from backup.summary import summaries
+from backup.sweep.records import known
 from backup.verify import verify_backup
 from opsctl.core.canonical import sha256_hex
 from opsctl.core.errors import IntegrityError
@@ -58,7 +59,8 @@ def look(store: Store, history: History, proved: Iterable[str] = ()) -> Reposito
     catalog = Catalog(store, STACK, history.host.verifier)
     here = {item.key: item for item in store.list(f"{STACK}/")}
     failed = unverified(history.host.ledger, STACK, store.where)
-    return Repository(catalog, here, summaries(catalog, here), frozenset(proved), failed, catalog.newest_head())
+    bad = known(history.host.ledger, STACK, store.where).bad
+    return Repository(catalog, here, summaries(catalog, here), frozenset(proved), failed, bad, catalog.newest_head())
 
 
 def run(history: History, store: Store | None = None, *, name: str = NAME, policy: Policy = POLICY) -> Done:

@@ -94,7 +94,9 @@ def test_pruning_has_to_be_confirmed_by_the_repositorys_name_and_is_on_record(ma
     assert (code, len(document["pruned"]["backups"]), document["pruned"]["logs"]) == (0, 9, 20)
     [entry] = SqliteLedger(machine.directory / "state" / "ledger.sqlite").query(KIND, STACK)
     assert entry.record_of(PruneBody).body == PruneBody.model_validate(document["pruned"])
-    assert machine.opsctl("backup", "verify", "--all")[0] == 0
+    code, document = machine.json("backup", "verify", "--all")
+    assert (code, {each["outcome"] for each in document["backups"]}) == (4, {"passed"})
+    assert document["repository"]["stale"][0].startswith("the newest backup in it is of 2026-01-")
     assert machine.opsctl("binlog", "gaps")[0] == 0
     code, out, _ = machine.opsctl("backup", "prune", "--confirm", "local")
     assert (code, out.splitlines()[1]) == (0, "Deleted: 0 objects, 0 B.")
