@@ -16,8 +16,7 @@ from opsctl.health import heard
 from opsctl.health.run import health_run
 from opsctl.health.settings import VisitSection
 from opsctl.health.watch import SCOPE, watch
-from opsctl.overview import health, wire
-from opsctl.overview.doctor import exit_code
+from opsctl.overview import health, told
 
 app = new_group("Look at what visitors and jobs depend on, and recover what may be.")
 
@@ -37,12 +36,14 @@ def run(
     patient = health.patient(settings, only or ())
     report = health_run(patient, act=not dry_run)
     problems: list[str] = []
-    if not dry_run and not only:
-        notifier = wire.notifier(settings)
-        heard.tell(notifier, report)
-        problems = [*heard.show(settings.notify, patient.stack, report), *view.problems(notifier.deliver())]
+    if not dry_run:
+        notifier = told.notifier(settings)
+        heard.tell(notifier, report, whole=not only)
+        problems = view.problems(notifier.deliver())
+        if not only:
+            problems += heard.show(settings.notify, patient.stack, report)
     document = view.looked(patient.stack, report, health.unwatched(settings), problems)
-    return Answer(document, lambda paint: view.text(document, paint), exit_code(report.results), report=True)
+    return Answer(document, lambda paint: view.text(document, paint), view.run_code(report), report=True)
 
 
 @command(app, "watch")
@@ -61,7 +62,7 @@ def watch_(
     Run it on another machine than the one that serves them.
     """
     settings = session.settings
-    notifier = wire.notifier(settings)
+    notifier = told.notifier(settings)
 
     def hear(troubles: Sequence[Trouble]) -> None:
         notifier.hear(SCOPE, troubles)
@@ -70,7 +71,7 @@ def watch_(
     bodies = watch(
         _visits(urls, status, words, ca_file),
         stack=settings.stack.name,
-        ledger=wire.ledger(settings),
+        ledger=told.ledger(settings),
         samples=samples,
         every_s=every,
         hear=hear,

@@ -4,7 +4,7 @@ from opsctl.cli.output import Answer
 from opsctl.cli.session import Session, command, new_group
 from opsctl.cli.views import notify as view
 from opsctl.core.errors import ExitCode, SettingsError
-from opsctl.overview import wire
+from opsctl.overview import told
 
 app = new_group("Say who hears of trouble, and try it.")
 
@@ -12,7 +12,7 @@ app = new_group("Say who hears of trouble, and try it.")
 @command(app, "list")
 def list_(session: Session) -> Answer:
     """List the channels, what is wrong now as far as they were told, and what could not be delivered yet."""
-    notifier = wire.notifier(session.settings)
+    notifier = told.notifier(session.settings)
     boxes = (notifier.outbox, notifier.spare)
     document = view.listed(
         session.settings.channels,
@@ -28,7 +28,7 @@ def test(session: Session) -> Answer:
     settings = session.settings
     if not settings.channels:
         raise SettingsError("the settings have no [[channels]]", hint="see what belongs there: opsctl config generate")
-    notifier = wire.notifier(settings)
+    notifier = told.notifier(settings)
     text = "This is a test of opsctl. When you read it, this channel works."
     document = view.tested(notifier.test(f"{settings.stack.name}: test", text))
     failed = any(attempt.error for attempt in document.attempts)

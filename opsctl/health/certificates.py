@@ -9,7 +9,6 @@ from opsctl.core.errors import OpsError
 from opsctl.core.look import Look, Seen, bad, good, unknown
 from opsctl.core.runner import Runner
 from opsctl.health.names import check_id
-from opsctl.stack.nginx import read_nginx
 from opsctl.stack.rooted import below, resolve
 from opsctl.stack.settings import NginxSection
 
@@ -40,6 +39,8 @@ def certificate_probes(root: Path, files: Sequence[Path], nginx: NginxSection, d
 def _of_nginx(root: Path, nginx: NginxSection) -> tuple[tuple[Path, ...], OpsError | None]:
     if not nginx.enabled:
         return (), None
+    from opsctl.stack.nginx import read_nginx
+
     try:
         return read_nginx(root, nginx.config).certificates, None
     except OpsError as error:

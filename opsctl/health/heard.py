@@ -39,11 +39,19 @@ class HealthLine(BaseModel):
     maintenance_until: datetime | None
 
 
-def tell(notifier: Notifier, report: Report) -> None:
-    """Tell what began and what ended. During maintenance nobody is told of either."""
-    if report.hands_off is None:
-        seen = list(_troubles(report))
-        notifier.hear(SCOPE, seen, unjudged=_unjudged(report.results))
+def tell(notifier: Notifier, report: Report, *, whole: bool) -> None:
+    """Tell what began and what ended. During maintenance nobody is told of either.
+
+    A look that was not at the `whole` says nothing about the rest.
+    """
+    if report.hands_off is not None:
+        return
+    seen = list(_troubles(report))
+    unjudged = _unjudged(report.results)
+    if not whole:
+        looked_at = {name for result in report.results for name in (_fingerprint(result.id), _unknown(result.id))}
+        unjudged += tuple(name for name in notifier.known() if name not in looked_at)
+    notifier.hear(SCOPE, seen, unjudged=unjudged)
 
 
 def _troubles(report: Report) -> Iterator[Trouble]:
@@ -53,7 +61,7 @@ def _troubles(report: Report) -> Iterator[Trouble]:
             yield _trouble(result, _fingerprint(result.id), severity, f"FAILED: {result.title}")
         elif result.outcome is Outcome.COULD_NOT_RUN:
             title = f"could not be checked: {result.title}"
-            yield _trouble(result, f"{_fingerprint(result.id)}?", Severity.WARNING, title)
+            yield _trouble(result, _unknown(result.id), Severity.WARNING, title)
     for recovery in report.recoveries:
         if recovery.action == "gave_up":
             yield Trouble(
@@ -79,6 +87,10 @@ def _trouble(result: Result, fingerprint: str, severity: Severity, title: str) -
 
 def _fingerprint(check: str) -> str:
     return f"{SCOPE}/{check}"
+
+
+def _unknown(check: str) -> str:
+    return f"{_fingerprint(check)}?"
 
 
 def _unjudged(results: Sequence[Result]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from opsctl.health.records import HEALTH, VERSION, Finding, HealthBody, Recovery
 from opsctl.health.recovery import recover, restarts_of_the_hour
 from opsctl.health.state import Maintenance
 
-AT_ONCE = 8
+AT_ONCE = 4
 # While one of these is held, whatever fails is somebody's work in progress.
 HANDS_OFF = ("restore-*", "deploy-*")
 

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from backup.catalog import Catalog
 from opsctl.core.clock import SKEW, utcnow
 from opsctl.core.errors import SettingsError
 from opsctl.core.look import Look, Seen, bad, good
@@ -16,13 +16,16 @@ from opsctl.health.certificates import certificate_probes
 from opsctl.health.context import Patient
 from opsctl.health.database import database_probes
 from opsctl.health.disk import disk_probes
-from opsctl.health.maintenance import Desk
 from opsctl.health.php_fpm import php_fpm_probe
 from opsctl.health.state import Maintenance, current
 from opsctl.health.systemd import timer_probes, unit_probe
 from opsctl.health.visit import visit_probe
-from opsctl.overview import wire
+from opsctl.overview import told
 from opsctl.settings import Settings
+
+if TYPE_CHECKING:
+    from backup.catalog import Catalog
+    from opsctl.health.maintenance import Desk
 
 # A drill host reads a copy, which arrives later than the original.
 _LATE = 3
@@ -44,13 +47,15 @@ def patient(settings: Settings, only: Sequence[str] = ()) -> Patient:
         probes=chosen,
         recoveries=settings.recoveries,
         maintenance=maintenance,
-        ledger=wire.ledger(settings),
+        ledger=told.ledger(settings),
         runner=LocalRunner(),
     )
 
 
-def desk(settings: Settings) -> Desk:
+def desk(settings: Settings) -> "Desk":
     """Where maintenance of this machine is switched. Raises SettingsError where there is no web server to do it."""
+    from opsctl.health.maintenance import Desk
+
     if not settings.nginx.enabled or settings.stack.root != Path("/"):
         raise SettingsError(
             "maintenance is switched on the host itself, where its nginx runs",
@@ -62,7 +67,7 @@ def desk(settings: Settings) -> Desk:
         settings=settings.maintenance,
         config=settings.nginx.config,
         visits=settings.visits,
-        ledger=wire.ledger(settings),
+        ledger=told.ledger(settings),
         runner=LocalRunner(),
     )
 
@@ -108,7 +113,7 @@ def _silent_host(settings: Settings) -> Iterator[Look]:
             )
 
 
-def _head(catalog: Catalog) -> datetime | None:
+def _head(catalog: "Catalog") -> datetime | None:
     head = catalog.newest_head()
     return head.at if head else None
 
@@ -117,9 +122,11 @@ def _arrives(
     settings: Settings,
     repository: str,
     limit: timedelta,
-    newest: Callable[[Catalog], datetime | None],
+    newest: Callable[["Catalog"], datetime | None],
     host: Runner,
 ) -> Seen:
+    from opsctl.overview import wire
+
     at, now = newest(wire.catalog(settings, repository)), utcnow()
     hint = "look at the host: is it up, does its schedule run? there: opsctl status"
     if at is None:

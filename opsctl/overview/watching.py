@@ -5,7 +5,7 @@ from anomaly_rules.kinds import Context
 from anomaly_rules.run import Ran, Watch
 from anomaly_rules.spec import shipped
 from anomaly_rules.telling import SCOPE, troubles, unchanged
-from opsctl.overview import measuring, wire
+from opsctl.overview import measuring, told, wire
 from opsctl.settings import Settings
 
 
@@ -22,7 +22,7 @@ def tell(settings: Settings, ran: Ran) -> tuple[str, ...]:
 
     What could not be told comes back, in sentences; it is tried again.
     """
-    notifier = wire.notifier(settings)
+    notifier = told.notifier(settings)
     notifier.hear(SCOPE, troubles(ran.open, ran.at), unjudged=unchanged(ran.open, ran.at))
     report = notifier.deliver()
     failed = (f"{each.target}: {each.error}" for each in report.attempts if each.error)

@@ -10,23 +10,21 @@ from backup.settings import S3Repository
 from backup.stores import open_store
 from backup.survey import Drilled, Place, Survey, survey
 from opsctl.core.ledger import SqliteLedger
-from opsctl.core.notify.notifier import Notifier
 from opsctl.core.progress import Progress
 from opsctl.core.result import Outcome
 from opsctl.core.settings import Loaded
 from opsctl.core.signing import Verifier
 from opsctl.core.store import Store
+from opsctl.overview import told
 from opsctl.settings import Settings
 from restore_drill.context import DrillHost
 from restore_drill.exports.report import list_export_drills
 from restore_drill.report import list_drills
 
-LEDGER_FILE = "ledger.sqlite"
-
 
 def ledger(settings: Settings) -> SqliteLedger:
     """This machine's ledger."""
-    return SqliteLedger(settings.machine.state_dir / LEDGER_FILE)
+    return told.ledger(settings)
 
 
 def store(settings: Settings, repository: str | None = None) -> Store:
@@ -130,8 +128,3 @@ def _drills(found: Catalog) -> Iterator[Drilled]:
 def pin(settings: Settings, repository: str | None = None) -> None:
     """State in the repository what the ledger says now, after a run has written its record."""
     publish_checkpoint(store(settings, repository), settings.stack.name, ledger(settings), settings.trust)
-
-
-def notifier(settings: Settings) -> Notifier:
-    """Who hears what."""
-    return Notifier(settings.stack.name, settings.machine, settings.notify, settings.channels, ledger(settings))

@@ -80,10 +80,11 @@ Answer = tuple[int, bytes]
 
 @dataclass
 class Receiver:
-    """An HTTP server on loopback: remembers each request, and answers as `answer` says."""
+    """An HTTP server: remembers each request, and answers as `answer` says."""
 
     answer: Callable[[Request], Answer]
     requests: list[Request] = field(default_factory=list)
+    address: str = "127.0.0.1"
     port: int = 0
     arrived: threading.Condition = field(default_factory=threading.Condition)
 
@@ -93,13 +94,15 @@ class Receiver:
             assert self.arrived.wait_for(lambda: len(self.requests) >= number, timeout=60)
 
     def url(self, scheme: str = "http", path: str = "") -> str:
-        return f"{scheme}://127.0.0.1:{self.port}{path}"
+        return f"{scheme}://{self.address}:{self.port}{path}"
 
 
 @contextlib.contextmanager
-def receiver(answer: Callable[[Request], Answer] = lambda request: (200, b"")) -> Iterator[Receiver]:
-    """Runs while the block does."""
-    found = Receiver(answer)
+def receiver(
+    answer: Callable[[Request], Answer] = lambda request: (200, b""), *, address: str = "127.0.0.1"
+) -> Iterator[Receiver]:
+    """Runs while the block does, at an address of this machine."""
+    found = Receiver(answer, address=address)
 
     class Handler(BaseHTTPRequestHandler):
         def _take(self) -> None:
@@ -119,7 +122,7 @@ def receiver(answer: Callable[[Request], Answer] = lambda request: (200, b"")) -
         def log_message(self, *words: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer((address, 0), Handler) as server:
         server.daemon_threads = True
         found.port = server.server_address[1]
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

@@ -14,7 +14,14 @@ from opsctl.core.result import Outcome, Result
 from opsctl.core.words import counted
 from opsctl.health.records import AvailabilityBody, RecoveryBody
 from opsctl.health.run import Report
+from opsctl.health.run import outcome_of as outcome_of_all
 from opsctl.health.watch import outcome_of
+
+_CODES = {
+    Outcome.PASSED: ExitCode.DONE,
+    Outcome.FAILED: ExitCode.FINDINGS,
+    Outcome.COULD_NOT_RUN: ExitCode.PARTIAL,
+}
 
 
 class HealthRun(Document):
@@ -64,6 +71,11 @@ def looked(stack: str, report: Report, unwatched: Sequence[str], said: Sequence[
     )
 
 
+def run_code(report: Report) -> ExitCode:
+    """4 when something failed, else 3 when something could not be looked at, else 0."""
+    return _CODES[outcome_of_all(report.results)]
+
+
 def text(document: HealthRun, paint: Painter) -> Iterator[str]:
     """Write a line for each check, what was done about it, and what nobody looks at."""
     yield from result_lines(document.results, paint)
@@ -95,9 +107,7 @@ def watched(bodies: Sequence[AvailabilityBody]) -> HealthWatch:
 def watch_code(bodies: Sequence[AvailabilityBody]) -> ExitCode:
     """4 when an address was not available, else 3 when one could not be asked for, else 0."""
     outcomes = {outcome_of(body) for body in bodies}
-    if Outcome.FAILED in outcomes:
-        return ExitCode.FINDINGS
-    return ExitCode.PARTIAL if Outcome.COULD_NOT_RUN in outcomes else ExitCode.DONE
+    return next((_CODES[bad] for bad in (Outcome.FAILED, Outcome.COULD_NOT_RUN) if bad in outcomes), ExitCode.DONE)
 
 
 def watch_text(document: HealthWatch, paint: Painter) -> Iterator[str]:

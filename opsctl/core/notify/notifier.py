@@ -92,6 +92,14 @@ class Notifier:
             )
         )
 
+    def known(self) -> tuple[str, ...]:
+        """Fingerprints of the trouble that people were told of and that has not ended."""
+        try:
+            return tuple(trouble.fingerprint for trouble, _ in self.outbox.troubles())
+        except OpsError as error:
+            self._problem(error)
+            return ()
+
     def ping(self, job: str, event: Event, text: str) -> None:
         """Ping the dead man's switch. What is not taken of an end is tried again until the job's next end."""
         if self.section.ping_url_file is None:

@@ -108,6 +108,18 @@ def test_only_what_is_named_is_looked_at(program: Program) -> None:
     assert "no check is named dsik.*" in done.stderr
 
 
+def test_a_look_at_a_part_says_nothing_about_the_rest(program: Program) -> None:
+    with receiver() as hook:
+        program.settings(visits(1, "blog"), visits(1, "shop"), channel(program, hook.url("json")))
+        program.run("health", "run", "--only", "visit.blog")
+        program.run("health", "run", "--only", "visit.shop")
+        program.run("health", "run", "--only", "disk.*")
+        assert [request.json()["title"] for request in hook.requests] == [
+            "acme: FAILED: visitors reach blog",
+            "acme: FAILED: visitors reach shop",
+        ]
+
+
 def test_a_site_that_nobody_visits_is_named(program: Program) -> None:
     program.settings('[[sites]]\nname = "crm"\nkind = "python"\npaths = ["/srv/crm"]\n')
     assert "Nobody visits: crm." in program.run("health", "run").stdout
