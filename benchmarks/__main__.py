@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("start", "backup", "files", "replay", "drill", "vault", "anomalies", "health")
+NAMES = ("start", "backup", "files", "peers", "replay", "drill", "vault", "anomalies", "health")
 
 
 def main() -> None:

@@ -3,28 +3,26 @@
 What opsctl takes is that of its files, as the manifest says; a run has a database besides, which the others have not.
 """
 
-import os
 import random
 import shutil
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from backup.context import Host
 from backup.manifest import Manifest
 from backup.run import run_backup
 from benchmarks.harness import compare, show
+from benchmarks.peer_programs import Borg, Peer, Restic, require_peers
 from opsctl.stack.settings import SiteSection
 from tests.support.host import make_host
 from tests.support.mariadb import running_server
 
 FILES = 3000
 BYTES = 1_060_000_000
-PROGRAMS = ("borg", "restic")
 
 
 @dataclass(frozen=True)
@@ -48,26 +46,10 @@ class Place:
         shutil.rmtree(self.directory / "repository", ignore_errors=True)
         return self.opsctl()
 
-    def borg(self) -> None:
-        """Back up into borg's repository, made if it is not there."""
-        repository = self.directory / "borg"
-        env = {"BORG_PASSPHRASE": "x", "BORG_BASE_DIR": str(self.directory / "borg-home")}
-        if not repository.exists():
-            _run(["borg", "init", "--encryption=repokey-blake2", repository], env)
-        _run(["borg", "create", "--compression=zstd,1", f"{repository}::{{now:%s.%f}}", self.site], env)
-
-    def restic(self) -> None:
-        """Back up into restic's repository, made if it is not there."""
-        repository = self.directory / "restic"
-        env = {"RESTIC_PASSWORD": "x", "RESTIC_CACHE_DIR": str(self.directory / "restic-cache")}
-        if not repository.exists():
-            _run(["restic", "--quiet", "--repo", repository, "init"], env)
-        _run(["restic", "--quiet", "--repo", repository, "backup", self.site], env)
-
-    def anew(self, name: str) -> None:
-        """Take a contender's repository and cache away."""
-        for path in self.directory.glob(f"{name}*"):
-            shutil.rmtree(path)
+    def first(self, peer: Peer) -> None:
+        """Back up with another program, into an empty repository."""
+        peer.anew()
+        peer.store(self.site)
 
 
 def files_s(manifest: Manifest) -> float:
@@ -90,28 +72,22 @@ def uploads(count: int, size: int) -> Iterator[Place]:
         yield Place(directory, make_host(directory, server, sites=[site]))
 
 
-def _run(words: list[str | Path], env: dict[str, str]) -> None:
-    subprocess.run(words, env={**os.environ, **env}, check=True, capture_output=True)
-
-
 def main() -> None:
     """Time the first backup of 3,000 uploads, and one in which nothing changed."""
-    missing = [program for program in PROGRAMS if shutil.which(program) is None]
-    if missing:
-        sys.exit(f"not installed: {', '.join(missing)}; apt-get install borgbackup restic")
+    require_peers()
     with uploads(FILES, BYTES) as place:
-
-        def borg_first() -> None:
-            place.anew("borg")
-            place.borg()
-
-        def restic_first() -> None:
-            place.anew("restic")
-            place.restic()
-
-        first = {"borg, zstd,1": borg_first, "restic": restic_first, "opsctl, its files": place.opsctl_first}
+        borg, restic = Borg(place.directory), Restic(place.directory)
+        first: dict[str, Callable[[], object]] = {
+            "borg, zstd,1": partial(place.first, borg),
+            "restic": partial(place.first, restic),
+            "opsctl, its files": place.opsctl_first,
+        }
         show(f"First backup of {FILES:,} files, {BYTES / 1e9:.2f} GB", compare(first, warm_up=False), "aim at 1.0")
-        again = {"borg, zstd,1": place.borg, "restic": place.restic, "opsctl, its files": place.opsctl}
+        again: dict[str, Callable[[], object]] = {
+            "borg, zstd,1": partial(borg.store, place.site),
+            "restic": partial(restic.store, place.site),
+            "opsctl, its files": place.opsctl,
+        }
         show("Nothing changed", compare(again), "aim at 0.5 s and 1.0")
         last = run_backup(place.host)
         print(f"  stored for it: {last.stored_size:,} bytes, database and keys included; kept: {last.files[0].kept}")

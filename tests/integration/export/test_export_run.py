@@ -1,8 +1,10 @@
 """A logical export: what is in it, of one moment, and never anything that only looks like one."""
 
 import os
+import pickle
 import signal
 import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -200,3 +202,31 @@ def test_a_flipped_bit_is_found_by_verification(directory: Path, server: Server)
     record = verify_export(host.catalog, export.id, ledger=host.ledger, progress=Silent())
     assert record.outcome is Outcome.FAILED
     assert record.body.problems == (f"{export.dump('shop').key} has other bytes than the manifest says",)
+
+
+KILLED = """
+import pickle, sys
+from backup.logical.run import run_export
+run_export(pickle.load(sys.stdin.buffer))
+"""
+
+
+@pytest.mark.parametrize("at", ["export.held", "store.before_publish@2", "store.after_publish@2"])
+def test_killed_at_any_time_it_holds_no_commit_back_and_leaves_nothing_that_counts(
+    directory: Path, server: Server, at: str
+) -> None:
+    server.sql("CREATE DATABASE shop", "CREATE TABLE shop.t (i INT)")
+    host = make_host(directory, server)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED],
+        input=pickle.dumps(host),
+        env={**os.environ, "OPSCTL_FAILPOINT": at},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    server.sql("SET lock_wait_timeout = 20", "INSERT INTO shop.t VALUES (1)")
+    assert export_ids(host.catalog) == []
+    export = run_export(host)
+    assert [path.name for path in (directory / "repository/acme/exports").iterdir()] == [export.id]
+    assert not list((directory / "repository").rglob(".partial-*"))
