@@ -24,6 +24,7 @@ from opsctl.overview.probes.keys import (
     recipient_probes,
     signing_probes,
 )
+from opsctl.overview.probes.notify import address_probes
 from opsctl.overview.probes.programs import ON_DRILL_HOST, ON_HOST, php_probe, program_probes
 from opsctl.overview.probes.repository import repository_probes
 from opsctl.overview.probes.sandbox import sandbox_probes
@@ -49,6 +50,7 @@ def _all(loaded: Loaded[Settings], *, makes: bool, drills: bool) -> Iterator[Pro
     yield from clock_probes(wire.ledger(settings), first)
     yield ledger_probe(wire.ledger(settings))
     yield from signing_probes(settings.trust)
+    yield from address_probes(settings.notify, settings.channels)
     if makes:
         yield from program_probes(ON_HOST)
         yield from _of_host(settings, loaded.path.parent)
