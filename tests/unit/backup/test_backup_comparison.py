@@ -41,11 +41,11 @@ class Days:
     def days(self) -> int:
         return len(self.stored)
 
-    def archive(self, *, read_all: bool = False, settled: bool = True) -> None:
-        """Archive the tree; `settled`: long after the last change, so that its times prove something."""
+    def archive(self, *, read_all: bool = False, settled: bool = True, top: str = "srv/site") -> None:
+        """Archive the tree below `top`; `settled`: long after the last change, so that its times prove something."""
         memory, number = self.directory / f"memory-{self.days - 1}", self.days
         self.last = comparison = Comparison(recall(memory) if number else (), read_all=read_all or not number)
-        walk = Walk(self.root, [Path("/srv/site")], find_secrets(self.root, {}, ()), TreeOptions(), comparison.knows)
+        walk = Walk(self.root, [Path("/", top)], find_secrets(self.root, {}, ()), TreeOptions(), comparison.knows)
         began = time.time_ns() + (LATER_NS if settled else 0)
         passing: list[os.stat_result] = []
         lines: dict[str, FileEntry] = {}
@@ -77,10 +77,12 @@ class Days:
                 while count := stream.readinto(buffer):
                     archive.write(buffer[:count])
             kept.finish()
-        assert set(lines) == {str(path.relative_to(self.root)) for path in (self.site, *self.site.rglob("*"))}
+        assert set(lines) == {
+            str(path.relative_to(self.root)) for path in (self.root / top, *(self.root / top).rglob("*"))
+        }
         self.stored.append(stored)
         self.deleted.append(list(comparison.deleted))
-        self.pictures.append(picture(self.root))
+        self.pictures.append(picture(self.root, top))
 
     def restore(self, day: int) -> Path:
         """By hand: remove, unpack, day by day."""
@@ -90,15 +92,16 @@ class Days:
             gone = b"".join(os.fsencode(path) + b"\0" for path in self.deleted[number])
             subprocess.run(["xargs", "-0", "-r", "rm", "-rf", "--"], input=gone, cwd=to, check=True)
             archive = self.directory / f"{number}.tar"
-            subprocess.run(["tar", "-x", "-p", "-f", archive, "-C", to], check=True, capture_output=True)
+            words = ["tar", "-x", "-p", "--keep-directory-symlink", "-f", str(archive), "-C", str(to)]
+            subprocess.run(words, check=True, capture_output=True)
         return to
 
 
-def picture(root: Path) -> dict[str, object]:
+def picture(root: Path, top: str = "srv/site") -> dict[str, object]:
     """All that has to be the same: types, modes, seconds, content, targets, and which names share a file."""
     names: dict[int, str] = {}
     found: dict[str, object] = {}
-    for path in [*sorted((root / "srv/site").rglob("*")), root / "srv/site"]:
+    for path in [*sorted((root / top).rglob("*")), root / top]:
         info, name = path.lstat(), str(path.relative_to(root))
         common = (stat.S_IFMT(info.st_mode), stat.S_IMODE(info.st_mode))
         if stat.S_ISLNK(info.st_mode):
@@ -194,6 +197,28 @@ def test_touched_inodes_with_the_same_bytes_are_not_stored_again(days: Days) -> 
     os.utime(days.site, ns=(directory.st_atime_ns, directory.st_mtime_ns))
     days.archive()
     assert "/srv/site/a" not in days.stored[1]
+
+
+def test_another_name_of_a_file_that_is_stored_again_is_linked_to_it_again(
+    days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(days.site / "a", "one two")
+    os.link(path, days.site / "b")
+    days.archive()
+    _same_size(path)
+    days.archive(read_all=True)
+    assert days.stored[1] == ["/srv/site", "/srv/site/a", "/srv/site/b"]
+    assert picture(days.restore(1)) == days.pictures[1]
+
+
+def test_what_lies_in_a_directory_that_is_listed_no_more_stays(days: Days) -> None:
+    """As when a link to the site leads to another directory in it now."""
+    write(days.site / "v2/page")
+    write(days.site / "old")
+    days.archive()
+    days.archive(top="srv/site/v2")
+    assert days.deleted[1] == ["srv/site/old"]
+    assert (days.restore(1) / "srv/site/v2/page").is_file()
 
 
 def _to_directory(site: Path) -> None:
