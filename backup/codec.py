@@ -15,6 +15,7 @@ from backup.readback import fresh_chunks
 from opsctl.core.errors import AuthError, IntegrityError
 from opsctl.core.pipeline import Observer, Sink, Source, Stage, Tap, run_pipeline
 from opsctl.core.process import Command, CommandFailedError, Completed, TimedOutError, command
+from opsctl.core.secret_file import loaded
 from opsctl.core.store import Store, Stored, StoreError, Upload
 
 NO_MATCH = ("no identity matched", "incorrect identity")
@@ -65,7 +66,7 @@ def encrypt_command(recipients: Sequence[str]) -> Command:
 
 def decrypt_command(identity_files: Sequence[Path]) -> Command:
     """Build age's words for reading."""
-    return command("age", "-d", *(word for file in identity_files for word in ("-i", str(file))))
+    return command("age", "-d", *(word for file in identity_files for word in ("-i", str(loaded(file)))))
 
 
 def seal(

@@ -2,6 +2,7 @@
 
 from backup.settings import DirectoryRepository, Repository, S3Repository, SftpRepository
 from opsctl.core.errors import SettingsError
+from opsctl.core.secret_file import loaded
 from opsctl.core.store import Store
 from opsctl.core.store.directory import DirectoryStore
 
@@ -27,7 +28,7 @@ def _sftp(repository: SftpRepository) -> Store:
         host=repository.host,
         port=repository.port,
         user=repository.user,
-        key_file=repository.key_file,
+        key_file=loaded(repository.key_file),
         host_keys=repository.host_keys,
         timeout_s=repository.timeout_s,
     )
@@ -50,7 +51,7 @@ def _s3(repository: S3Repository) -> Store:
         endpoint=repository.endpoint,
         region=repository.region,
         path_style=repository.path_style,
-        credentials_file=repository.credentials_file,
+        credentials_file=loaded(repository.credentials_file),
         lock_days=repository.lock_days,
         lock_mode=repository.lock_mode,
         timeout_s=repository.timeout_s,

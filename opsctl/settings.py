@@ -31,6 +31,7 @@ from opsctl.health.settings import (
     TimerSection,
     VisitSection,
 )
+from opsctl.schedule.settings import JobSection, ScheduleSection
 from opsctl.stack.settings import DatabaseSection, NginxSection, SiteSection, StackSection
 from restore_drill.settings import DrillSection
 from vault.settings import VaultSection
@@ -83,6 +84,8 @@ class Settings(FileSettings):
     )
     maintenance: MaintenanceSection = MaintenanceSection()
     channels: tuple[ChannelSection, ...] = Field((), description="Ways to reach people, one table each.")
+    schedule: ScheduleSection = ScheduleSection()
+    jobs: tuple[JobSection, ...] = Field((), description="What is different for single jobs, one table each.")
 
     @field_validator("repositories")
     @classmethod

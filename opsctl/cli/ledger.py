@@ -5,10 +5,11 @@ from typing import Annotated
 import typer
 
 from backup.checkpoints import verify_ledger
+from backup.ledger_record import record_verdict
 from opsctl.cli.output import Answer
 from opsctl.cli.session import Session, command, new_group
 from opsctl.cli.views import ledger as view
-from opsctl.core.clock import parse_instant
+from opsctl.core.clock import parse_instant, utcnow
 from opsctl.core.errors import ExitCode, OpsError, SettingsError
 from opsctl.core.verdict import Verdict
 from opsctl.overview import wire
@@ -40,10 +41,21 @@ def show(session: Session, seq: Annotated[int, typer.Argument(metavar="SEQ", hel
 
 
 @command(app, "verify")
-def verify(session: Session) -> Answer:
+def verify(
+    session: Session,
+    *,
+    record: Annotated[
+        bool, typer.Option("--record", help="Write the verdict into the ledger, and pin it by a new checkpoint.")
+    ] = False,
+) -> Answer:
     """Check the whole chain, and hold it against the checkpoints in the repository."""
-    settings = session.settings
-    state = verify_ledger(wire.ledger(settings), wire.store(settings), settings.stack.name, wire.verifier(settings))
+    settings, started = session.settings, utcnow()
+    ledger, store = wire.ledger(settings), wire.store(settings)
+    state = verify_ledger(ledger, store, settings.stack.name, wire.verifier(settings))
+    if record:
+        record_verdict(ledger, settings.stack.name, state, started)
+        if state.verdict is not Verdict.BROKEN:
+            wire.pin(settings)
     document = view.verified(state)
     code = ExitCode.INTEGRITY if state.verdict is Verdict.BROKEN else ExitCode.DONE
     return Answer(document, lambda paint: view.verify_text(document, paint), code)

@@ -39,6 +39,7 @@ class Root(LazyGroup):
         "maintenance": "Let visitors see a page of maintenance until a time.",
         "notify": "Say who hears of trouble, and try it.",
         "anomalies": "Measure, and judge what was measured.",
+        "schedule": "Run jobs by themselves: by systemd, cron, or a service of its own.",
         "vault": "Archive chats, with an audit log that anyone can verify.",
         "config": "Show, check or generate the settings.",
         "ledger": "Read and verify the list of what runs have proved.",

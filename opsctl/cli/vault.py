@@ -114,9 +114,10 @@ def _verdict(found: Verified, compared: ArchiveState | None = None) -> Answer:
 def make_checkpoint(session: Session, parallel: ParallelOption = None) -> Answer:
     """Verify, sign where the log stands, and put that into every repository."""
     settings = session.settings
-    connect = reader(vault_wire.vault(settings, session.progress))
+    connect, started = reader(vault_wire.vault(settings, session.progress)), utcnow()
     scope = Scope(parallel=parallel or 1)
-    _, done = checkpoint(connect, vault_wire.custody(settings), scope, settings.trust, session.progress)
+    found, done = checkpoint(connect, vault_wire.custody(settings), scope, settings.trust, session.progress)
+    record(wire.ledger(settings), settings.stack.name, found, started)
     document = view.checkpointed(done, off_host=vault_wire.off_host(settings))
     return Answer(document, lambda paint: view.checkpoint_text(document, paint), report=document.off_host)
 

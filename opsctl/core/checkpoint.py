@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from opsctl.core.clock import iso, parse_instant
 from opsctl.core.errors import AuthError, IntegrityError
+from opsctl.core.secret_file import loaded
 
 _ED25519 = b"\x01"
 _NOTE = re.compile(r"([^\n]+)\n(0|[1-9][0-9]*)\n([A-Za-z0-9+/]{43}=)\ntime ([^\n]+)\n\n((?:\u2014 [^\n]+\n)+)")
@@ -45,7 +46,7 @@ def origin_of(log_id: bytes, stack: str, log: str) -> str:
 def note(checkpoint: Checkpoint, key_file: Path, signer: str) -> bytes:
     """Write a checkpoint as a note signed with the machine's Ed25519 key. Raises AuthError for an unusable key."""
     try:
-        key = serialization.load_ssh_private_key(key_file.read_bytes(), None)
+        key = serialization.load_ssh_private_key(loaded(key_file).read_bytes(), None)
     except (OSError, ValueError) as error:
         raise AuthError(
             f"the signing key cannot be read: {error}", where=str(key_file), hint="run: opsctl init"

@@ -186,6 +186,15 @@ def stop(child: subprocess.Popen[bytes], *, grace_s: float) -> int:
         return child.wait()
 
 
+def ended(child: subprocess.Popen[bytes], timeout_s: float) -> bool:
+    """Wait for a program to end; False when it has not after `timeout_s` seconds."""
+    try:
+        child.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
 def tail(errors: IO[bytes]) -> str:
     """The last part of what a program wrote to a file as its standard error."""
     size = errors.seek(0, os.SEEK_END)

@@ -11,16 +11,20 @@ from opsctl.core.errors import AuthError
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-def read_secret(file: Path) -> SecretStr:
-    """Read a file's only line. Raises AuthError when it is not there, empty, or others may read it.
-
-    A credential of the same file name that systemd loaded for this unit (LoadCredential=) is taken first: a job's own
-    user cannot read the original.
-    """
+def loaded(file: Path) -> Path:
+    """Where a secret is read from: the credential of the same file name that systemd loaded for this unit
+    (LoadCredential=), which a job's own user can read, or else the file itself."""
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
-    loaded = Path(directory, file.name) if directory else None
-    if loaded is not None and loaded.is_file():
-        return _read(loaded, file)
+    credential = Path(directory, file.name) if directory else None
+    return credential if credential is not None and credential.is_file() else file
+
+
+def read_secret(file: Path) -> SecretStr:
+    """Read a file's only line, or that of its credential. Raises AuthError when it is not there, empty, or others may
+    read it."""
+    place = loaded(file)
+    if place != file:
+        return _read(place, file)
     try:
         mode = file.stat().st_mode
     except OSError as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from opsctl.core.errors import AuthError, IntegrityError
 from opsctl.core.process import Command, command, run
+from opsctl.core.secret_file import loaded
 
 TIMEOUT_S = 30.0
 # A key with a passphrase is refused at once; without this, ssh-keygen would wait for somebody to type it.
@@ -53,9 +54,10 @@ class Signer:
         return self._sign(data, namespace.value)
 
     def _sign(self, data: bytes, namespace: str) -> bytes:
-        if not self.key_file.is_file():
+        key_file = loaded(self.key_file)
+        if not key_file.is_file():
             raise AuthError("there is no signing key", where=str(self.key_file), hint="run: opsctl init")
-        words = ("ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", str(self.key_file))
+        words = ("ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", str(key_file))
         cmd = Command(words, env=_ASK_NOBODY)
         done = run(cmd, timeout_s=TIMEOUT_S, stdin=data, check=False)
         if not done.ok:

@@ -13,6 +13,7 @@ from pymysql.constants import CR, ER
 
 from opsctl.core.errors import AuthError, OpsError, UnreachableError
 from opsctl.core.mariadb.privileges import grant_hint
+from opsctl.core.secret_file import loaded
 
 CONNECT_TIMEOUT_S = 10
 _REFUSED = (ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR, 1698, CR.CR_AUTH_PLUGIN_CANNOT_LOAD)  # 1698: no password
@@ -31,7 +32,7 @@ def read_password(file: Path | None, user: str) -> SecretStr | None:
     if file is None:
         return None
     try:
-        return SecretStr(file.read_text().rstrip("\r\n"))
+        return SecretStr(loaded(file).read_text().rstrip("\r\n"))
     except (OSError, UnicodeDecodeError) as error:
         raise AuthError(
             f"the password of {user} cannot be read: {error}",
