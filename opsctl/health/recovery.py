@@ -1,10 +1,12 @@
 """Recovery by policy: restart a unit, at most so often an hour, then stop and call a person."""
 
 import contextlib
+import os
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from opsctl.core.clock import utcnow
 from opsctl.core.errors import LockedError, OpsError
@@ -13,6 +15,7 @@ from opsctl.core.probe import Probe
 from opsctl.core.process import command
 from opsctl.core.record import Record
 from opsctl.core.result import Outcome, Result
+from opsctl.core.room import full
 from opsctl.core.words import counted
 from opsctl.health.context import Patient
 from opsctl.health.records import RECOVERY, VERSION, RecoveryBody
@@ -21,16 +24,19 @@ from opsctl.health.settings import RecoverySection
 RESTART_TIMEOUT_S = 90.0
 POLL_S = 0.25
 HOUR = timedelta(hours=1)
+ROOM_BYTES = 1 << 20
 
 
 def recover(patient: Patient, results: list[Result]) -> tuple[RecoveryBody, ...]:
     """Do what the settings allow about the results that failed, and put how they are then in their places.
 
-    Each act is a record in the ledger. Another run that is at it is left alone.
+    Each act is a record in the ledger, by which the next run counts; without room for it nothing is done. Another run
+    that is at it is left alone. Raises OpsError.
     """
     wanted = list(_wanted(patient, results))
     if not wanted:
         return ()
+    _require_room(patient.machine.state_dir)
     done: list[RecoveryBody] = []
     with contextlib.suppress(LockedError), _alone(patient):
         for policy, numbers in wanted:
@@ -62,6 +68,13 @@ def _wanted(patient: Patient, results: list[Result]) -> Iterator[tuple[RecoveryS
         taken.update(numbers)
         if numbers:
             yield policy, numbers
+
+
+def _require_room(directory: Path) -> None:
+    place = next(place for place in (directory, *directory.parents) if place.exists())
+    found = os.statvfs(place)
+    if found.f_bavail * found.f_frsize < ROOM_BYTES:
+        raise full(directory, "nothing is restarted that could not be recorded")
 
 
 def _alone(patient: Patient) -> contextlib.AbstractContextManager[None]:

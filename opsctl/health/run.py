@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from opsctl.core.clock import utcnow
+from opsctl.core.errors import OpsError
 from opsctl.core.locks import held
 from opsctl.core.record import Record
 from opsctl.core.result import Outcome, Result
@@ -23,7 +24,8 @@ HANDS_OFF = ("restore-*", "deploy-*")
 class Report:
     """What a look found, after recovery. Times are UTC.
 
-    `hands_off` says why nothing was restarted whatever failed; `restarts` counts those of the last hour by unit.
+    `hands_off` says why nothing was restarted whatever failed; `restarts` counts those of the last hour by unit;
+    `unrecorded` why the ledger did not take it: people have to hear of what was found all the same.
     """
 
     started: datetime
@@ -33,6 +35,7 @@ class Report:
     restarts: dict[str, int]
     maintenance: Maintenance | None
     hands_off: str | None
+    unrecorded: str | None
 
 
 def look(patient: Patient) -> list[Result]:
@@ -42,22 +45,31 @@ def look(patient: Patient) -> list[Result]:
 
 
 def health_run(patient: Patient, *, act: bool = True) -> Report:
-    """Look, recover, and write the record; without `act` only look. Raises OpsError for what keeps it from that."""
+    """Look, recover, and write the record; without `act` only look. Raises OpsError for what keeps it from looking."""
     started = utcnow()
     results = look(patient)
     reason = _hands_off(patient)
-    recoveries = recover(patient, results) if act and reason is None else ()
     report = Report(
         started=started,
         finished=utcnow(),
         results=tuple(results),
-        recoveries=recoveries,
-        restarts=restarts_of_the_hour(patient, utcnow()) if patient.recoveries else {},
+        recoveries=(),
+        restarts={},
         maintenance=patient.maintenance,
         hands_off=reason,
+        unrecorded=None,
     )
-    if act:
+    if not act:
+        return report
+    try:
+        if reason is None and patient.recoveries:
+            recoveries = recover(patient, results)
+            restarts = restarts_of_the_hour(patient, utcnow())
+            report = replace(report, results=tuple(results), recoveries=recoveries, restarts=restarts)
+        report = replace(report, finished=utcnow())
         patient.ledger.append(_record(patient, report))
+    except OpsError as error:
+        return replace(report, finished=utcnow(), results=tuple(results), unrecorded=str(error))
     return report
 
 

@@ -67,13 +67,13 @@ def looked(stack: str, report: Report, unwatched: Sequence[str], said: Sequence[
         maintenance_until=report.maintenance.until if report.maintenance else None,
         hands_off=report.hands_off,
         unwatched=tuple(unwatched),
-        problems=tuple(said),
+        problems=(*([f"not recorded: {report.unrecorded}"] if report.unrecorded else []), *said),
     )
 
 
 def run_code(report: Report) -> ExitCode:
-    """4 when something failed, else 3 when something could not be looked at, else 0."""
-    return _CODES[outcome_of_all(report.results)]
+    """1 when it could not be recorded; 4 when something failed; 3 when something could not be looked at; else 0."""
+    return ExitCode.FAILED if report.unrecorded else _CODES[outcome_of_all(report.results)]
 
 
 def text(document: HealthRun, paint: Painter) -> Iterator[str]:

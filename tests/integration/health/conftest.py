@@ -1,14 +1,17 @@
 """A machine with settings in a file, whose health the program itself is asked for."""
 
+import contextlib
+import io
 import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from opsctl.cli.main import run
+from opsctl.core.ledger import SqliteLedger
+from opsctl.overview.told import LEDGER_FILE
 
 _SETTINGS = """
 [stack]
@@ -22,6 +25,15 @@ lock_dir = "{directory}/run"
 [nginx]
 enabled = false
 """
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command line ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 @dataclass(frozen=True)
@@ -40,22 +52,21 @@ class Program:
         path.chmod(0o600)
         return path
 
-    def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "opsctl", "--config", self.directory / "opsctl.toml", *words],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={"PATH": os.environ["PATH"], "NO_COLOR": "1"},
-        )
+    def run(self, *words: str) -> Done:
+        """Run a command line in this process."""
+        out, errors = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+            code = run(["--config", str(self.directory / "opsctl.toml"), *words])
+        return Done(int(code), out.getvalue(), errors.getvalue())
 
     def json(self, *words: str) -> tuple[int, dict[str, Any]]:
         done = self.run(*words, "--json")
         return done.returncode, json.loads(done.stdout)
 
     def records(self, kind: str) -> list[dict[str, Any]]:
-        _, listed = self.json("ledger", "list", "--kind", kind)
-        return [self.json("ledger", "show", str(row["seq"]))[1]["record"] for row in listed["entries"]]
+        """What the ledger has of a kind, oldest first."""
+        ledger = SqliteLedger(self.directory / "state" / LEDGER_FILE)
+        return [json.loads(entry.payload) for entry in ledger.query(kind)]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from opsctl.core.locks import lock
 from tests.integration.health.conftest import Program
+from tests.support.disk import MIB, small_disk
 from tests.support.receivers import receiver
 
 WELL = '[[visits]]\nname = "{name}"\nurl = "http://{name}.example:{port}/"\naddress = "127.0.0.1"\ntimeout_s = 1\n'
@@ -106,6 +107,26 @@ def test_only_what_is_named_is_looked_at(program: Program) -> None:
     done = program.run("health", "run", "--only", "dsik.*")
     assert done.returncode == 2
     assert "no check is named dsik.*" in done.stderr
+
+
+def test_a_full_disk_is_told_although_nothing_can_be_recorded_there_and_nothing_is_restarted(program: Program) -> None:
+    state = program.directory / "state"
+    policy = '[[recoveries]]\nchecks = ["visit.*"]\nunit = "no-such.service"\n'
+    with small_disk(state, 4 * MIB) as disk, receiver() as hook:
+        program.settings(f'[health]\ndisks = ["{state}"]\n', channel(program, hook.url("json")))
+        assert program.run("health", "run").returncode == 0
+        disk.leave(0)
+        program.settings(
+            f'[health]\ndisks = ["{state}"]\n', policy, visits(1, "blog"), channel(program, hook.url("json"))
+        )
+        code, answer = program.json("health", "run")
+        assert code == 1
+        assert answer["recoveries"] == []
+        assert "the disk is full" in answer["problems"][0]
+        assert sorted(str(request.json()["title"]) for request in hook.requests) == [
+            f"acme: FAILED: there is room at {state}",
+            "acme: FAILED: visitors reach blog",
+        ]
 
 
 def test_a_look_at_a_part_says_nothing_about_the_rest(program: Program) -> None:
