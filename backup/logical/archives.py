@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from backup import layout
-from backup.codec import read_back, seal
+from backup.codec import Sealed, read_back, seal
 from backup.context import Host
 from backup.logical.catalog import export_ids
 from backup.logical.document import Dump, ExportedTable
@@ -17,6 +17,7 @@ from backup.manifest import Phase
 from opsctl.core.canonical import sha256_hex
 from opsctl.core.errors import OpsError
 from opsctl.core.pipeline import Readable, Source
+from opsctl.core.store import Stored
 from opsctl.core.store.directory import DirectoryStore
 
 FORM = "sql.zst.age"
@@ -33,6 +34,7 @@ class Dumps:
         self._prefix = layout.export(host.stack.name, export_id)
         self.phases: list[Phase] = []
         self._made: list[Dump] = []
+        self._unread: list[tuple[Stored, Sealed]] = []
 
     @property
     def made(self) -> tuple[Dump, ...]:
@@ -81,7 +83,15 @@ class Dumps:
         self._made.append(
             Dump(name=name, kind=kind, database=database, key=key, sealed=sealed, recipients=settings.recipients)
         )
-        read_back(host.store, stored, sealed)
+        self._unread.append((stored, sealed))
+
+    def read_back(self) -> None:
+        """Compare each archive with what was sealed. Not before all of a dump is sealed: a server gives a connection up
+        whose other end takes nothing for net_write_timeout, a minute by default. Raises IntegrityError, StoreError."""
+        store, progress = self._host.store, self._host.progress
+        with self.phase("read-back", "Reading back", total_bytes=sum(sealed.cipher_size for _, sealed in self._unread)):
+            while self._unread:
+                read_back(store, *self._unread.pop(), progress.advance)
 
     def discard(self) -> None:
         """Delete what was published of an unfinished export, its document first, as far as the store allows.

@@ -23,6 +23,7 @@ from opsctl.core.failpoints import failpoint
 from opsctl.core.mariadb.connect import Connection, rows
 
 LOCK_WAIT_S = 60
+PATIENCE_S = 7 * 86400
 BEGIN_TIMEOUT_S = 10.0
 # A program starts in less than the first. The server looks for transactions anew only when nobody has asked for longer
 # than a tenth of a second.
@@ -54,6 +55,8 @@ def held(holder: Connection, counter: Connection, *, binlog: bool) -> Iterator[M
     """
     for statement in SESSION:
         rows(counter, statement)
+    for connection in (holder, counter):  # a large export takes longer than a server may have patience for
+        rows(connection, f"SET SESSION wait_timeout = {PATIENCE_S}, SESSION max_statement_time = 0")
     rows(counter, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     rows(holder, f"SET SESSION lock_wait_timeout = {LOCK_WAIT_S}")
     rows(holder, "BACKUP STAGE START")

@@ -96,6 +96,7 @@ class _Run:
             with self.dumps.phase("accounts", "Users, roles and grants"):
                 accounts = read_accounts(partial(ask, holder))
                 self.dumps.seal_accounts(accounts.sql)
+            self.dumps.read_back()
             return self._export(holder, facts, moment, tables, accounts)
 
     def _dump(

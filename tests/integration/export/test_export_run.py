@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from io import BufferedIOBase
 from pathlib import Path
 
 import pytest
@@ -230,3 +231,33 @@ def test_killed_at_any_time_it_holds_no_commit_back_and_leaves_nothing_that_coun
     export = run_export(host)
     assert [path.name for path in (directory / "repository/acme/exports").iterdir()] == [export.id]
     assert not list((directory / "repository").rglob(".partial-*"))
+
+
+def test_a_server_of_little_patience_is_exported_whatever_time_the_disk_takes(directory: Path, server: Server) -> None:
+    server.sql(
+        "CREATE DATABASE one",
+        "CREATE DATABASE two",
+        *(f"CREATE TABLE {name}.t (a LONGTEXT)" for name in ("one", "two")),
+        "USE two",
+        "INSERT INTO two.t SELECT REPEAT(SHA2(seq, 512), 20000) FROM seq_1_to_40",
+    )
+    host = make_host(directory, server)
+    server.sql(*(f"SET GLOBAL {name} = 1" for name in ("wait_timeout", "max_statement_time")))
+    read: list[str] = []
+
+    class Slow(HookedStore):
+        def open(self, key: str, *, offset: int = 0) -> BufferedIOBase:
+            """Read back only what is published, once all of it is."""
+            if key.endswith(".age"):
+                read.append(key)
+                assert len(list(directory.rglob("*.sql.zst.age"))) == 4
+            return super().open(key, offset=offset)
+
+    def rest(key: str) -> None:
+        if key.endswith("two.sql.zst.age"):
+            # Longer than the server waits for who asks nothing.
+            server.sql("SET SESSION max_statement_time = 0", "SELECT SLEEP(1.5)")
+
+    store = Slow(directory / "repository", before_commit=rest)
+    export = run_export(replace(host, store=store))
+    assert len(read) == len(export.dumps)
