@@ -17,10 +17,6 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^
 class AnomaliesSection(Section):
     """What is measured for the rules, and how. Sources of the customer's own are listed under [[sources]]."""
 
-    user: str = Field("opsctl_watch", description="Account that measures: SELECT, PROCESS and REPLICA MONITOR.")
-    password_file: Path | None = Field(
-        None, description="File with its password; leave out for unix_socket authentication."
-    )
     zone: Zone = Field("UTC", description="Time zone in which the business counts its days.", examples=["Asia/Kolkata"])
     query_timeout_s: float = Field(30, description="Seconds after which a query is given up.", gt=0)
     max_labels: int = Field(500, description="Most series of one metric and source; the rest is added up.", ge=1)

@@ -102,7 +102,7 @@ def table(connection: Connection, database: str, name: str, needed: Iterable[str
             name,
         )
     }
-    hint = "correct its name under [[sources]], or grant SELECT on it to the account under [anomalies]"
+    hint = "correct its name under [[sources]], or grant SELECT on it to watch_user"
     if not found:
         raise OpsError(f"database {database} has no table {name} that can be read", hint=hint)
     missing = [column for column in needed if column not in found]

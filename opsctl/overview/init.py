@@ -21,6 +21,7 @@ from opsctl.stack.accounts import accounts, accounts_sql
 from opsctl.stack.settings import DatabaseSection
 
 EXPORT_USER = "opsctl_export"
+WATCH_USER = "opsctl_watch"
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ def set_up(wanted: Wanted, findings: Findings, files: NewFiles) -> Initialised:
     keys_recipients = list(wanted.keys_recipients) or [
         make_identity(files, identities.use(identities.keys), "the identity that opens keys archives")
     ]
-    database = {**findings.sections.get("database", {}), "export_user": EXPORT_USER, **_password_files(directory)}
+    users = {"export_user": EXPORT_USER, "watch_user": WATCH_USER}
+    database = {**findings.sections.get("database", {}), **users, **_password_files(directory)}
     _make_accounts(files, directory, DatabaseSection.model_validate(database))
     machine = {"place": wanted.place, "state_dir": wanted.state_dir, "lock_dir": wanted.lock_dir}
     values: dict[str, Any] = {
@@ -124,6 +126,7 @@ def _password_files(directory: Path) -> dict[str, Path]:
         "backup_password_file": directory / "secrets" / "backup.password",
         "ship_password_file": directory / "secrets" / "ship.password",
         "export_password_file": directory / "secrets" / "export.password",
+        "watch_password_file": directory / "secrets" / "watch.password",
     }
 
 

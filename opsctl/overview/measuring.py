@@ -189,12 +189,19 @@ def _shown(directives: Iterable[Directive]) -> Iterator[str]:
 
 
 def _database(settings: Settings) -> Database:
-    measured = settings.anomalies
-    return Database(settings.require_database().socket, measured.user, measured.password_file, measured.query_timeout_s)
+    """The server, as the account that measures. Raises SettingsError when the settings name none."""
+    database = settings.require_database()
+    if database.watch_user is None:
+        raise SettingsError(
+            "[database] names no watch_user, and there are [[sources]] in the database",
+            hint="make an account that may read them, and name it there: opsctl config generate",
+        )
+    timeout_s = settings.anomalies.query_timeout_s
+    return Database(database.socket, database.watch_user, database.watch_password_file, timeout_s)
 
 
 def _server(settings: Settings) -> Iterator[Collector]:
-    if settings.database is not None:
+    if settings.database is not None and settings.database.watch_user is not None:
         yield from server_looks.collectors(_database(settings))
 
 

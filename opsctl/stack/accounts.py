@@ -55,6 +55,13 @@ EXPORT_GRANTS = (
     Grant("BINLOG MONITOR", EVERYTHING, "to note the binary log's position"),
 )
 
+WATCH_GRANTS = (
+    Grant("SELECT", EVERYTHING, "to count rows, and to see who may do what"),
+    Grant("TRIGGER", EVERYTHING, "to see whether triggers changed"),
+    Grant("PROCESS", EVERYTHING, "to see open transactions"),
+    Grant("SLAVE MONITOR", EVERYTHING, "to see whether a replica follows"),
+)
+
 
 def ship_grants() -> tuple[Grant, ...]:
     """What the account that ships needs. It can write nothing but the heartbeat."""
@@ -114,13 +121,15 @@ def accounts_sql(database: DatabaseSection, passwords: Mapping[str, SecretStr]) 
 
 
 def accounts(database: DatabaseSection) -> tuple[Account, ...]:
-    """The accounts that the settings name; the one for exports is there only where exports are wanted."""
+    """The accounts that the settings name; those for exports and for measuring only where they do."""
     found = [
         Account("backup", database.backup_user, database.backup_password_file, BACKUP_GRANTS),
         Account("ship", database.ship_user, database.ship_password_file, ship_grants()),
     ]
     if database.export_user is not None:
         found.append(Account("export", database.export_user, database.export_password_file, EXPORT_GRANTS))
+    if database.watch_user is not None:
+        found.append(Account("watch", database.watch_user, database.watch_password_file, WATCH_GRANTS))
     return tuple(found)
 
 

@@ -34,6 +34,11 @@ class DatabaseSection(Section):
         description="Account that makes logical exports, such as opsctl_export, and reads every row.",
     )
     export_password_file: Path | None = Field(None, description="File with its password.")
+    watch_user: str | None = Field(
+        None,
+        description="Account that measures for the rules, such as opsctl_watch: it reads, and changes nothing.",
+    )
+    watch_password_file: Path | None = Field(None, description="File with its password.")
     config_paths: tuple[Path, ...] = Field(
         (Path("/etc/mysql"),), description="The server's configuration: files and directories, seen from stack.root."
     )

@@ -189,7 +189,7 @@ def create_accounts(layout: Layout) -> None:
         "wordpress": php_constant(layout.at(BLOG_CONFIG), "DB_PASSWORD"),
         "crm": php_constant(layout.at("/srv/crm/application/config/app-config.php"), "APP_DB_PASSWORD"),
     }
-    for account in ("backup", "ship", "export"):
+    for account in ("backup", "ship", "export", "watch"):
         passwords[account] = secrets.token_urlsafe(24)
         write_secret(layout.secrets / f"{account}.password", passwords[account] + "\n")
     admin = secrets.token_urlsafe(24)

@@ -42,6 +42,8 @@ def stack_values(layout: Layout) -> dict[str, Any]:
             "ship_password_file": layout.secrets / "ship.password",
             "export_user": "opsctl_export",
             "export_password_file": layout.secrets / "export.password",
+            "watch_user": "opsctl_watch",
+            "watch_password_file": layout.secrets / "watch.password",
             "config_paths": ["/etc/mysql"],
         },
         "sites": [blog, customers, {"name": "static", "kind": "static", "paths": ["/var/www/static"]}],

@@ -3,13 +3,13 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from anomaly_rules.collectors.database import Database
 from opsctl.overview.demo.layout import DATA
+from opsctl.stack.accounts import WATCH_GRANTS, grant_sql
 from tests.support.mariadb import Server, running_server
 
 _NUMBERS = itertools.count(1)
@@ -40,6 +40,7 @@ def server() -> Iterator[Server]:
     """A server whose own time zone is far from UTC."""
     with running_server(["--default-time-zone=+05:30", "--max-connections=20"]) as running:
         running.sql("CREATE USER crm@localhost IDENTIFIED VIA unix_socket", "GRANT ALL ON *.* TO crm@localhost")
+        add_watcher(running)
         yield running
 
 
@@ -52,6 +53,13 @@ def own(server: Server) -> Iterator[Own]:
     server.sql(f"DROP DATABASE `{name}`")
 
 
-def reach(server: Server, *, user: str = "root", password_file: Path | None = None, timeout_s: float = 20) -> Database:
+def add_watcher(server: Server) -> None:
+    """The account that measures, with what `opsctl init` grants it and nothing else."""
+    (server.directory / "watch.password").write_text("no secret\n")
+    grants = [statement.rstrip(";") for statement in grant_sql("opsctl_watch", WATCH_GRANTS)]
+    server.sql("CREATE USER opsctl_watch@localhost IDENTIFIED BY 'no secret'", *grants)
+
+
+def reach(server: Server, *, timeout_s: float = 20) -> Database:
     """How collectors reach a server."""
-    return Database(server.socket, user, password_file, timeout_s)
+    return Database(server.socket, "opsctl_watch", server.directory / "watch.password", timeout_s)

@@ -10,7 +10,7 @@ from pymysql.cursors import DictCursor
 
 from anomaly_rules.collectors.mariadb import collectors
 from opsctl.core.clock import utcnow
-from tests.integration.anomalies.conftest import reach
+from tests.integration.anomalies.conftest import add_watcher, reach
 from tests.support.mariadb import Server, running_server
 from tests.support.measuring import Bench
 
@@ -34,6 +34,7 @@ def replica() -> Iterator[tuple[Server, Server]]:
             "START SLAVE",
         )
         caught_up(primary, copy)
+        add_watcher(copy)
         yield primary, copy
 
 

@@ -281,7 +281,7 @@ def test_an_own_query_with_times_is_summed_by_day(own: Own, tmp_path: Path) -> N
         ("SELECT 1, 2, 3, 4", "returns 4 columns"),
         ("SELECT 'much'", "returns 'much' where a number belongs"),
         ("SELECT missing FROM orders", "doesn't exist"),
-        ("INSERT INTO t VALUES (1)", "READ ONLY transaction"),
+        ("INSERT INTO t VALUES (1)", "INSERT command denied"),
     ],
 )
 def test_an_own_query_that_cannot_be_used_is_told_why(own: Own, tmp_path: Path, sql: str, said: str) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -186,7 +187,7 @@ def test_a_table_that_suddenly_grows_is_found_and_one_that_grows_as_always_is_no
 
 def test_a_server_that_does_not_answer_is_a_source_that_cannot_be_read(tmp_path: Path, server: Server) -> None:
     bench = Bench(tmp_path, mariadb.collectors(reach(server)))
-    gone = Bench(tmp_path, mariadb.collectors(reach(Server(tmp_path, tmp_path))))
+    gone = Bench(tmp_path, mariadb.collectors(replace(reach(server), socket=tmp_path / "none")))
     bench.read()
     done = gone.collect(NOW + HOUR)
     assert all("cannot be reached" in (each.why or "") for each in done)
@@ -195,9 +196,8 @@ def test_a_server_that_does_not_answer_is_a_source_that_cannot_be_read(tmp_path:
 
 def test_an_account_that_may_not_look_is_told_what_it_lacks(tmp_path: Path, server: Server) -> None:
     server.sql("CREATE USER poor@localhost IDENTIFIED BY 'no secret'")
-    (tmp_path / "password").write_text("no secret\n")
     try:
-        bench = Bench(tmp_path, mariadb.collectors(reach(server, user="poor", password_file=tmp_path / "password")))
+        bench = Bench(tmp_path, mariadb.collectors(replace(reach(server), user="poor")))
         done = {each.name: each for each in bench.collect()}
     finally:
         server.sql("DROP USER poor@localhost")

@@ -1,4 +1,4 @@
--- Databases and accounts. Before: SET @wordpress, @crm, @backup, @ship, @export (the passwords).
+-- Databases and accounts. Before: SET @wordpress, @crm, @backup, @ship, @export, @watch (the passwords).
 
 CREATE DATABASE wordpress CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;
 
@@ -31,3 +31,6 @@ EXECUTE IMMEDIATE CONCAT('CREATE USER opsctl_export@localhost IDENTIFIED BY ', Q
 
 GRANT SELECT, SHOW VIEW, EXECUTE, TRIGGER, EVENT, RELOAD, PROCESS, BINLOG MONITOR ON *.* TO opsctl_export@localhost;
 
+EXECUTE IMMEDIATE CONCAT('CREATE USER opsctl_watch@localhost IDENTIFIED BY ', QUOTE(@watch));
+
+GRANT SELECT, TRIGGER, PROCESS, SLAVE MONITOR ON *.* TO opsctl_watch@localhost;
