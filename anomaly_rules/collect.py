@@ -60,17 +60,26 @@ def _collect(collector: Collector, store: SampleStore, limits: Limits, now: date
     span = Span(_since(collector, before, now), now, good.at if good else None, good.memory if good else {})
     try:
         reading = collector.read(span)
-    except (OpsError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever one source holds must not silence the others
         until = None if before is None else before.read_until
-        store.note(Read(collector.name, now, until, str(error), notes))
-        hint = error.hint if isinstance(error, OpsError) else None
-        return Collected(collector.name, str(error), hint, notes, Written(0, 0), time.monotonic() - started)
+        why, hint = _told(error)
+        store.note(Read(collector.name, now, until, why, notes))
+        return Collected(collector.name, why, hint, notes, Written(0, 0), time.monotonic() - started)
     samples, more = _capped(collector, reading, store, limits.max_labels)
     sums = [metric.id for metric in collector.metrics if metric.form == "sum"]
     written = store.write(collector.name, samples, known_at=now, whole=sums, since=span.since)
     notes = (*notes, *reading.notes, *more)
     store.note(Read(collector.name, now, reading.read_until, None, notes, reading.memory))
     return Collected(collector.name, None, None, notes, written, time.monotonic() - started)
+
+
+def _told(error: Exception) -> tuple[str, str | None]:
+    """What kept a source from being read, and what to do."""
+    if isinstance(error, OpsError):
+        return str(error), error.hint
+    if isinstance(error, OSError):
+        return str(error), "look at its owner and mode"
+    return f"a defect in opsctl: {type(error).__name__}: {error}", "report it, with what the source holds"
 
 
 def _since(collector: Collector, before: Read | None, now: datetime) -> datetime:

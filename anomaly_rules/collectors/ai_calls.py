@@ -1,6 +1,5 @@
 """Logs of calls to models: how many, how many failed, what they cost."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from zoneinfo import ZoneInfo
 from anomaly_rules.collectors import Reading, Span, hour, sample
 from anomaly_rules.collectors.bill import Bill, Item, Metrics, reading
 from anomaly_rules.collectors.clock import day_of, moments
-from anomaly_rules.collectors.files import matching, text_lines
+from anomaly_rules.collectors.files import csv_rows, matching
 from anomaly_rules.metric import Cadence, Metric
 from anomaly_rules.settings import AiCalls
 from opsctl.core.errors import OpsError
@@ -95,15 +94,16 @@ class CallLog:
             self.source.outcome,
             *([self.source.cost] if self.source.cost else []),
         ]
-        for number, row in enumerate(csv.DictReader(text_lines(file)), start=1):
+        for number, row in enumerate(csv_rows(file), start=1):
             missing = [name for name in wanted if name not in row]
             if missing:
                 raise OpsError(
                     f"the file has no column {', '.join(missing)}", where=str(file), hint="name it under [[sources]]"
                 )
             try:
-                at = datetime.fromisoformat(row[self.source.time])
-                cost = float(row[self.source.cost]) if self.source.cost and row[self.source.cost] else None
+                at = datetime.fromisoformat(row[self.source.time] or "")
+                price = row.get(self.source.cost)
+                cost = float(price) if price else None
             except (TypeError, ValueError) as error:
                 raise OpsError(f"{error}, in row {number}", where=str(file), hint="is that line whole?") from error
             utc = at.astimezone(UTC) if at.tzinfo else moments(at, ZoneInfo(self.source.zone))[0]

@@ -133,7 +133,10 @@ class _Service:
                 where=self.source.table,
                 hint="is the table's name right, and is max_gib enough?",
             )
-        found: dict[str, Any] = response.json()
+        try:
+            found: dict[str, Any] = response.json()
+        except ValueError as error:
+            raise UnreachableError("what answers is not BigQuery", where=self.source.endpoint) from error
         return found
 
     @cached_property

@@ -1,9 +1,8 @@
 """Exported bills in files: CSV or JSON, with the column names of GCP, AWS, OCI, FOCUS, or any other."""
 
-import csv
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -14,7 +13,7 @@ from pydantic import JsonValue
 from anomaly_rules.collectors import Reading, Span
 from anomaly_rules.collectors.bill import BUDGET, EXPORT_AGE, HISTORY_DAYS, REVISE_DAYS, Bill, Item, Metrics, reading
 from anomaly_rules.collectors.clock import day_of, moments
-from anomaly_rules.collectors.files import matching, text_lines
+from anomaly_rules.collectors.files import csv_rows, matching, text_lines
 from anomaly_rules.metric import Metric
 from anomaly_rules.settings import CostExport
 from opsctl.core.errors import OpsError
@@ -218,11 +217,10 @@ class _Columns:
 
 def _rows(file: Path) -> Iterator[Row]:
     """The rows of a CSV file, or of a JSON file: one list, or an object a line."""
-    lines = text_lines(file)
     if ".json" not in file.suffixes and ".jsonl" not in file.suffixes and ".ndjson" not in file.suffixes:
-        yield from csv.DictReader(_without_mark(lines), restkey="(more)")
+        yield from csv_rows(file)
         return
-    text = "".join(lines).strip()
+    text = "".join(text_lines(file)).strip()
     try:
         found = json.loads(text) if text.startswith("[") else [json.loads(line) for line in text.splitlines() if line]
     except ValueError as error:
@@ -231,12 +229,6 @@ def _rows(file: Path) -> Iterator[Row]:
         if not isinstance(row, dict):
             raise OpsError("the file holds something else than objects", where=str(file), hint="is it a bill?")
         yield row
-
-
-def _without_mark(lines: Iterable[str]) -> Iterator[str]:
-    """Spreadsheets begin their files with a byte order mark."""
-    for number, line in enumerate(lines):
-        yield line.removeprefix("\ufeff") if number == 0 else line
 
 
 def _has(row: Row, name: str) -> bool:

@@ -1,5 +1,6 @@
 """The journal and auth.log: services that systemd had to start again, and logins that failed, by the hour."""
 
+import contextlib
 import json
 import re
 from collections import Counter
@@ -100,7 +101,7 @@ class Restarts:
         """Count. Raises OpsError."""
         counts: Counter[tuple[datetime, str]] = Counter()
         for at, entry in self.journal.entries(span, ("UNIT", "USER_UNIT"), (f"MESSAGE_ID={_RESTART_SCHEDULED}",)):
-            counts[hour(at), entry.get("UNIT") or entry.get("USER_UNIT") or "(unknown)"] += 1
+            counts[hour(at), str(entry.get("UNIT") or entry.get("USER_UNIT") or "(unknown)")] += 1
         counts[hour(span.since), NO_UNIT] += 0
         samples = tuple(
             sample(RESTARTS, time, count, unit=unit) for (time, unit), count in counts.items() if time < hour(span.now)
@@ -142,19 +143,20 @@ def _auth_lines(path: Path, now: datetime, zone: ZoneInfo) -> Iterator[tuple[dat
     for file in (*rotated, path):
         for line in text_lines(file):
             match = _AUTH_LINE.match(line)
-            if match and match["program"] in _LOGIN_PROGRAMS:
-                yield _time(match["time"], now, zone), match["text"]
+            if match and match["program"] in _LOGIN_PROGRAMS and (at := _time(match["time"], now, zone)) is not None:
+                yield at, match["text"]
 
 
-def _time(text: str, now: datetime, zone: ZoneInfo) -> datetime:
+def _time(text: str, now: datetime, zone: ZoneInfo) -> datetime | None:
+    """The moment (UTC) that a line begins with; None when it is none."""
     if text[0].isdigit():
-        return datetime.fromisoformat(text).astimezone(UTC)
+        with contextlib.suppress(ValueError):
+            return datetime.fromisoformat(text).astimezone(UTC)
+        return None
     for year in (now.year, now.year - 1):
         # The year belongs to what is read: 29 February is no day of most.
-        try:
+        with contextlib.suppress(ValueError):
             local = datetime.strptime(f"{year} {text}", "%Y %b %d %H:%M:%S")  # noqa: DTZ007 - the zone is the host's
-        except ValueError:
-            continue
-        if (moment := moments(local, zone)[0]) <= now + timedelta(days=1):
-            return moment
-    return now
+            if (moment := moments(local, zone)[0]) <= now + timedelta(days=1):
+                return moment
+    return None

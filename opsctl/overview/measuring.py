@@ -1,7 +1,7 @@
 """Builds what rules are fed with from the settings: every source there is on this machine."""
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
 
@@ -35,7 +35,7 @@ from anomaly_rules.store import SampleStore
 from anomaly_rules.stored import StoredSamples
 from backup import layout
 from backup.checkpoints import LOG, verify_ledger
-from opsctl.core.clock import moment_of
+from opsctl.core.clock import moment_of, utcnow
 from opsctl.core.errors import SettingsError
 from opsctl.core.record import Record
 from opsctl.core.runner import LocalRunner
@@ -50,6 +50,7 @@ from vault.verify.record import KIND as VAULT_VERIFICATION
 from vault.verify.record import VerificationBody as VaultVerification
 
 SAMPLES_FILE = "samples.sqlite"
+_LEDGER_REACH = timedelta(days=400)
 _SYSTEMD = Path("/run/systemd/system")
 _APT_LISTS = Path("/var/lib/apt/lists")
 
@@ -82,7 +83,7 @@ def collectors(settings: Settings) -> tuple[Collector, ...]:
 def _records(settings: Settings) -> Iterator[Collector]:
     @cache
     def ledger() -> tuple[AnyRecord, ...]:
-        return tuple(entry.record() for entry in wire.ledger(settings).query())
+        return tuple(entry.record() for entry in wire.ledger(settings).query(since=utcnow() - _LEDGER_REACH))
 
     if settings.backup is not None:
         yield RecordsLook("backups", ledger, (look_at.BACKUP_OVERDUE, look_at.BACKUP_CHANGE), look_at.backups)

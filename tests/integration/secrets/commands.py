@@ -21,7 +21,8 @@ BIGQUERY_MANGLED = "mangled-bigquery-key"
 class Use:
     """How a command is used: words with which it succeeds, and settings with which it fails, with the exit codes.
 
-    `{dir}` is the host's directory, `{root}` the customer's, `{new}` a path that is not there. `once`: it succeeds in
+    `{dir}` is the host's directory, `{root}` the customer's, `{new}` a path that is not there, `{finding}` a finding.
+    `code` is the exit code of success. `once`: it succeeds in
     one form only, because it takes long or cannot succeed again. `apart`: nothing of the host is used, so that it can
     run while others do. `failing_words` are others to fail with.
     """
@@ -31,6 +32,7 @@ class Use:
     once: bool = False
     apart: bool = False
     failing_words: str | None = None
+    code: int = 0
 
 
 _VAULT = ((MANGLED, 2), (PASSWORD, 5))
@@ -73,6 +75,17 @@ USES: dict[str, Use] = {
     ),
     "drill run": Use("", ((MANGLED, 2), (IDENTITY, 4), (ARCHIVE, 4), (SITE, 4)), once=True),
     "anomalies collect": Use("", ((MANGLED, 2), (PASSWORD, 3), (BIGQUERY_MANGLED, 3))),
+    "anomalies run": Use(code=4),
+    "anomalies list": Use(),
+    "anomalies rules": Use(),
+    "anomalies explain": Use("{finding}"),
+    "anomalies mute": Use("{finding} --for 1d --reason known"),
+    "anomalies unmute": Use("{finding}", once=True),
+    "anomalies acknowledge": Use("{finding}", once=True),
+    "anomalies backtest": Use(
+        "--csv {dir}/series.csv --time day --value cost --rule outlier",
+        failing_words="--csv {dir}/none.csv --time day --value cost --rule outlier",
+    ),
     "drill list": Use(),
     "drill show": Use(),
     "drill self-test": Use("--fault wp-password", ((MANGLED, 2), (IDENTITY, 4)), once=True),

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from opsctl.core.ledger import SqliteLedger
 from opsctl.overview.demo.crm import KNOWN_VALUE
 from opsctl.overview.demo.host_tree import BLOG_CONFIG
 from opsctl.overview.demo.stack import DemoStack
@@ -104,8 +105,21 @@ class SecretHost:
         self.config.write_text(self.config.read_text() + lines)
 
     def add_anomalies(self) -> None:
-        """What is measured does not depend on how old this machine's package lists are."""
-        self.config.write_text(self.config.read_text() + "\n[anomalies]\npackages = false\n")
+        """A rule that always finds something. What is measured does not depend on this machine's package lists."""
+        rule = (
+            *('id = "always"', 'question = "Is there a disk?"', 'severity = "info"', 'kind = "threshold"'),
+            *('metric = "host.disk_share"', "params = { above = -1.0 }", 'reason = "There is."', 'act = "Nothing."'),
+        )
+        lines = ("", "[anomalies]", "packages = false", "", "[[rules]]", *rule, "")
+        self.config.write_text(self.config.read_text() + "\n".join(lines))
+        days = (f"2026-{month:02}-{day:02},{day % 7}" for month in range(1, 5) for day in range(1, 29))
+        (self.directory / "series.csv").write_text("\n".join(("day,cost", *days)) + "\n")
+
+    def finding(self) -> str:
+        """The id of the first finding that there was, or of none."""
+        ledger = SqliteLedger(self.directory / "state" / "ledger.sqlite")
+        found = next(ledger.query("finding"), None)
+        return "00000000" if found is None else str(found.record().body.model_dump()["id"])
 
     def run_accounts_sql(self) -> None:
         """Run what `opsctl init` wrote, as the database's root."""

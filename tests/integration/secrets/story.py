@@ -76,7 +76,7 @@ class Story:
         self.runs.append(self._run("backup run", ["backup", "run", "--config", str(settings)], 0))
 
     def _succeed(self, path: str, form: tuple[str, ...]) -> Run:
-        return self._run(path, self._words(path, USES[path].words, form), 0)
+        return self._run(path, self._words(path, USES[path].words, form), USES[path].code)
 
     def _failures(self) -> Iterator[tuple[str, list[str], int]]:
         for path, use in USES.items():
@@ -88,7 +88,8 @@ class Story:
 
     def _words(self, path: str, words: str, form: tuple[str, ...], settings: Path | None = None) -> list[str]:
         host = self.host
-        filled = words.format(dir=host.directory, root=host.stack.root, new=self._new("new")).split()
+        named = {"dir": host.directory, "root": host.stack.root, "new": self._new("new"), "finding": host.finding()}
+        filled = words.format(**named).split()
         config = () if "--config" in filled else ("--config", str(settings or host.config))
         return [*path.split(), *filled, *config, "--lock-wait", "120", *form]
 

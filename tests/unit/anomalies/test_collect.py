@@ -56,6 +56,10 @@ def vanished(span: Span) -> Reading:
     raise FileNotFoundError(2, "No such file or directory", "/srv/bills")
 
 
+def defective(span: Span) -> Reading:
+    raise TypeError("'<' not supported between 'str' and 'int'")
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> SampleStore:
     return SampleStore(tmp_path / "samples.sqlite")
@@ -96,7 +100,7 @@ def test_collecting_again_changes_nothing(store: SampleStore) -> None:
     assert (again.written.added, again.written.revised) == (0, 0)
 
 
-@pytest.mark.parametrize("broken", [refuses, vanished])
+@pytest.mark.parametrize("broken", [refuses, vanished, defective])
 def test_a_source_that_cannot_be_read_stops_no_other(store: SampleStore, broken: Callable[[Span], Reading]) -> None:
     bad, good = Told(broken, name="bad", metrics=(COST,)), Told(every_hour)
     done = run(store, bad, good)

@@ -268,6 +268,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "has no column cost for the amount": ("day,price,cur,service\n2026-05-01,1,EUR,a\n", "bill.csv"),
     "'soon' is no day, in row 2": ("day,cost,cur,service\n2026-05-01,1,EUR,a\nsoon,2,EUR,a\n", "bill.csv"),
     "'1.200,50' is no amount, in row 1": ('day,cost,cur,service\n2026-05-01,"1.200,50",EUR,a\n', "bill.csv"),
+    "the file is no CSV": ("day,cost,cur,service\n\x00\x00" + "x" * 200_000, "bill.csv"),
     "the file is no JSON": ('{"day": "2026-05-01", "cost"', "bill.json"),
     "the file cannot be unpacked": ("this is not packed", "bill.csv.gz"),
     "holds something else than objects": ("[1, 2]", "bill.json"),
