@@ -41,6 +41,7 @@ class Root(LazyGroup):
         "anomalies": "Measure, and judge what was measured.",
         "schedule": "Run jobs by themselves: by systemd, cron, or a service of its own.",
         "vault": "Archive chats, with an audit log that anyone can verify.",
+        "deploy": "Plan and make changes of a customer's hosts.",
         "config": "Show, check or generate the settings.",
         "ledger": "Read and verify the list of what runs have proved.",
     }

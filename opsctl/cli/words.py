@@ -48,3 +48,12 @@ def ago(moment: datetime | None) -> str:
     if moment is None:
         return "never"
     return f"{seconds(max(0.0, (utcnow() - moment).total_seconds()))} ago"
+
+
+def printable(text: str) -> str:
+    """A stranger's text for a terminal: nothing in it can move the cursor, change colours or turn the line around."""
+    return "".join(character if character.isprintable() else _visible(character) for character in text)
+
+
+def _visible(character: str) -> str:
+    return "\n" if character == "\n" else " " if character.isspace() else f"\\u{ord(character):04x}"

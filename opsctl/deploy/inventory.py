@@ -9,7 +9,6 @@ from pydantic_settings import SettingsConfigDict
 from opsctl.core.errors import SettingsError
 from opsctl.core.section import Section
 from opsctl.core.settings import FileSettings, load
-from opsctl.core.ssh import SshAccount
 from opsctl.stack.settings import Slug
 
 Domain = Annotated[
@@ -70,17 +69,6 @@ class HostSection(Section):
     )
     key_file: Path = Field(description="The private key that opens the account.", examples=["/etc/opsctl/ops_key"])
     timeout_s: float = Field(30, description="Seconds that it may take to answer.", gt=0)
-
-    def account(self, user: str) -> SshAccount:
-        """The account `user` on it."""
-        return SshAccount(
-            host=self.address,
-            port=self.port,
-            user=user,
-            key_file=self.key_file,
-            host_keys=(self.host_key,),
-            timeout_s=self.timeout_s,
-        )
 
 
 class SitePlan(Section):

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from opsctl.core.canonical import canonical, parse_versioned, sha256_hex
 from opsctl.core.clock import new_id, utcnow
+from opsctl.core.ssh import SshAccount
 from opsctl.deploy.resources import Base, Desired, Found, Verb
 
 VERSION = 1
@@ -24,6 +26,32 @@ class Change(BaseModel):
     diff: tuple[str, ...] = ()
 
 
+class Target(BaseModel):
+    """Where a plan is applied: the account that changes the host, and the one that has to get in afterwards."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str
+    address: str
+    port: int
+    host_key: str
+    key_file: Path
+    timeout_s: float
+    user: str
+    confirm_user: str
+
+    def account(self, user: str) -> SshAccount:
+        """An account on the host."""
+        return SshAccount(
+            host=self.address,
+            port=self.port,
+            user=user,
+            key_file=self.key_file,
+            host_keys=(self.host_key,),
+            timeout_s=self.timeout_s,
+        )
+
+
 class Plan(BaseModel):
     """All changes of one host. `states` are the agent's fingerprints of what the plan has seen, by resource.
 
@@ -36,8 +64,7 @@ class Plan(BaseModel):
     version: int = VERSION
     id: str
     stack: str
-    host: str
-    host_key: str
+    target: Target
     made: datetime
     by: str
     fingerprint: str
@@ -57,15 +84,14 @@ def parse_plan(data: bytes, what: str) -> Plan:
     return parse_versioned(Plan, data, what=what, version=VERSION)
 
 
-def make_plan(desired: Desired, seen: Mapping[str, Any], *, stack: str, host: str, host_key: str, by: str) -> Plan:
+def make_plan(desired: Desired, seen: Mapping[str, Any], *, stack: str, target: Target, by: str) -> Plan:
     """Compare what shall be with what the agent saw. Pure, but for the id and the time."""
     states: Mapping[str, Found] = seen["states"]
     differing = [each for each in desired.resources if each.differs(states.get(each.key))]
     return Plan(
         id=new_id(),
         stack=stack,
-        host=host,
-        host_key=host_key,
+        target=target,
         made=utcnow(),
         by=by,
         fingerprint=seen["fingerprint"],

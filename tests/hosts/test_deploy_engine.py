@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from opsctl.core.errors import ExitCode, OpsError
 from opsctl.core.runner_ssh import SshRunner
-from opsctl.deploy.plan import Plan, make_plan
+from opsctl.deploy.plan import Plan, Target, make_plan
 from opsctl.deploy.remote import HOME, Agent
 from opsctl.deploy.resources import (
     Absent,
@@ -26,6 +27,9 @@ from opsctl.deploy.resources import (
 from tests.hosts.host import Host
 from tests.hosts.test_runner import account
 
+TARGET = Target(
+    host="customer", address="", port=22, host_key="", key_file=Path("/x"), timeout_s=1, user="", confirm_user=""
+)
 WHO = {"who": "operator@here", "why": "a test"}
 NGINX = Check(name="nginx", argv=("nginx", "-t"), concerns=("/etc/nginx/",))
 RELOAD = Action(name="reload nginx", argv=("systemctl", "reload", "nginx"))
@@ -54,7 +58,7 @@ def desired(*resources: Resource, health: tuple[tuple[str, ...], ...] = ()) -> D
 
 def plan_of(agent: Agent, what: Desired) -> Plan:
     seen = agent.observe(what.resources)
-    return make_plan(what, seen, stack="acme", host="customer", host_key="", by="operator@here")
+    return make_plan(what, seen, stack="acme", target=TARGET, by="operator@here")
 
 
 def apply(agent: Agent, what: Desired, *, revert_s: int = 60) -> str:

@@ -1,15 +1,16 @@
 """A whole stack on a host, from its inventory: everything of it works, and a second plan is empty."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from opsctl.core.runner_ssh import SshRunner
-from opsctl.deploy.inventory import Inventory, load_inventory
-from opsctl.deploy.plan import Plan, make_plan
-from opsctl.deploy.remote import Agent
-from opsctl.deploy.render import desired
+from opsctl.core.signing import allowed_signers_line, create_key
 from tests.hosts.host import Host
 
 INVENTORY = """
@@ -54,7 +55,7 @@ command = "/usr/bin/python3 -m http.server --bind 127.0.0.1 8101"
 """
 
 
-def inventory_of(host: Host, directory: Path) -> Inventory:
+def inventory_of(host: Host, directory: Path) -> Path:
     path = directory / "acme.toml"
     path.write_text(
         INVENTORY.format(
@@ -65,20 +66,56 @@ def inventory_of(host: Host, directory: Path) -> Inventory:
             key_file=host.identity,
         )
     )
-    return load_inventory(path)
+    return path
 
 
-def planned(inventory: Inventory, user: str) -> tuple[Agent, Plan]:
-    [host] = inventory.hosts
-    agent = Agent(SshRunner(host.account(user)), sudo=user != "root")
-    what = desired(inventory, host)
-    seen = agent.observe(what.resources)
-    return agent, make_plan(what, seen, stack="acme", host="web1", host_key=host.host_key, by="operator@here")
+@dataclass(frozen=True)
+class Operator:
+    """The operator's machine: settings, an inventory, a key to sign plans with."""
+
+    directory: Path
+    inventory: Path
+
+    def opsctl(self, *words: str | Path) -> tuple[int, dict[str, Any]]:
+        """Run a command; return its exit code and its document."""
+        arguments = [sys.executable, "-m", "opsctl", *map(str, words), "--json"]
+        settings = self.directory / "opsctl.toml"
+        done = subprocess.run([*arguments, "--config", settings], capture_output=True, text=True, check=False)
+        return done.returncode, json.loads(done.stdout)
+
+    def plan(self, *words: str) -> list[dict[str, Any]]:
+        """The changes of the only host; its plan is kept."""
+        code, document = self.opsctl("deploy", "plan", self.inventory, "--out", self.directory, *words)
+        [host] = document["hosts"]
+        assert (code, host["error"]) == (0, None)
+        changes: list[dict[str, Any]] = host["changes"]
+        return changes
+
+    @property
+    def kept(self) -> Path:
+        """The plan that was kept."""
+        return self.directory / "web1.plan.json"
 
 
 @pytest.fixture(scope="module")
-def inventory(running: Host, tmp_path_factory: pytest.TempPathFactory) -> Inventory:
-    return inventory_of(running, tmp_path_factory.mktemp("inventory"))
+def operator(running: Host, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    directory = tmp_path_factory.mktemp("operator")
+    create_key(directory / "key", "operator@here")
+    (directory / "allowed").write_text(allowed_signers_line("operator@here", directory / "key.pub"))
+    (directory / "opsctl.toml").write_text(
+        f"""[stack]
+name = "acme"
+[machine]
+place = "operator"
+state_dir = "{directory}/state"
+lock_dir = "{directory}/lock"
+[trust]
+signer = "operator@here"
+signing_key = "{directory}/key"
+allowed_signers = "{directory}/allowed"
+"""
+    )
+    return Operator(directory, inventory_of(running, directory))
 
 
 @pytest.fixture(scope="module")
@@ -87,12 +124,11 @@ def running(hosts: Callable[..., Host]) -> Host:
 
 
 @pytest.fixture(scope="module")
-def deployed(running: Host, inventory: Inventory) -> Host:
-    """Deployed as root of the bare host, and confirmed by the account that there is from then on."""
-    agent, plan = planned(inventory, "root")
-    assert agent.apply(plan, who={"who": "operator@here", "why": "a test"}, revert_s=60)["confirm"] is True
-    [host] = inventory.hosts
-    Agent(SshRunner(host.account("ops")), sudo=True).confirm(plan.id)
+def deployed(running: Host, operator: Operator) -> Host:
+    """Deployed as root of the bare host; from then on there is the operations account."""
+    assert len(operator.plan("--as", "root")) > 30
+    code, done = operator.opsctl("deploy", "apply", operator.kept, "--why", "a new customer")
+    assert (code, done["result"]) == (0, "applied")
     return running
 
 
@@ -101,8 +137,68 @@ def fetch(host: Host, name: str, path: str = "/", *more: str) -> str:
     return host.run("curl", *words, f"https://{name}{path}").stdout
 
 
-def test_a_second_plan_is_empty(deployed: Host, inventory: Inventory) -> None:
-    assert planned(inventory, "ops")[1].changes == ()
+def test_a_second_plan_is_empty_and_applying_it_does_nothing(deployed: Host, operator: Operator) -> None:
+    assert operator.plan() == []
+    code, done = operator.opsctl("deploy", "apply", operator.kept)
+    assert (code, done["result"]) == (0, "unchanged")
+    assert operator.opsctl("deploy", "plan", operator.inventory, "--exit-code")[0] == 0
+
+
+def test_a_change_by_hand_is_what_the_next_plan_takes_back(deployed: Host, operator: Operator) -> None:
+    deployed.shell("echo '# by hand' >>/etc/nginx/nginx.conf; rm /etc/nginx/sites-enabled/blog.conf")
+    assert operator.opsctl("deploy", "plan", operator.inventory, "--exit-code")[0] == 4
+    changes = operator.plan()
+    assert [change["what"] for change in changes] == [
+        "/etc/nginx/nginx.conf",
+        "/etc/nginx/sites-enabled/blog.conf",
+    ]
+    assert "-# by hand" in changes[0]["diff"]
+    assert operator.opsctl("deploy", "apply", operator.kept)[0] == 0
+    assert operator.plan() == []
+
+
+def test_a_plan_that_was_edited_or_is_of_another_moment_is_refused(deployed: Host, operator: Operator) -> None:
+    deployed.shell("echo '# by hand' >>/etc/nginx/nginx.conf")
+    operator.plan()
+    deployed.shell("echo '# again' >>/etc/nginx/nginx.conf")
+    code, error = operator.opsctl("deploy", "apply", operator.kept)
+    assert (code, error["hint"]) == (1, "make a new plan: opsctl deploy plan")
+    assert "file:/etc/nginx/nginx.conf" in error["message"]
+    operator.plan()
+    operator.kept.write_text(operator.kept.read_text().replace('"mode":"0440"', '"mode":"0666"'))
+    assert operator.opsctl("deploy", "apply", operator.kept)[0] == 12
+    operator.plan()
+    assert operator.opsctl("deploy", "apply", operator.kept)[0] == 0
+
+
+def test_a_firewall_that_locks_us_out_is_taken_back(deployed: Host, operator: Operator) -> None:
+    before = deployed.read("/etc/nftables.conf")
+    locked = operator.inventory.read_text().replace(f'ssh_from = ["{deployed.gateway}"]', 'ssh_from = ["192.0.2.1"]')
+    other = operator.inventory.with_name("locked.toml")
+    other.write_text(locked.replace("[[hosts]]", "[[hosts]]\ntimeout_s = 2"))
+    assert operator.opsctl("deploy", "plan", other, "--out", operator.directory)[0] == 0
+    code, error = operator.opsctl("deploy", "apply", operator.kept, "--revert", "10")
+    assert code == 10
+    assert "nobody gets in after the change" in error["message"]
+    deployed.shell("until ! test -e /etc/systemd/system/opsctl-revert.timer; do sleep 0.1; done")
+    assert deployed.read("/etc/nftables.conf") == before
+    assert operator.plan() == []
+
+
+def test_another_host_key_is_refused(deployed: Host, operator: Operator) -> None:
+    key = " ".join(deployed.host_key.split()[:2])
+    other = operator.inventory.with_name("other.toml")
+    fake = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPutTheServersOwnPublicKeyHereYourselfPlease"
+    other.write_text(operator.inventory.read_text().replace(f'host_key = "{key}"', f'host_key = "{fake}"'))
+    code, document = operator.opsctl("deploy", "plan", other)
+    assert code == 5
+    assert "none of the pinned ones" in document["hosts"][0]["error"]
+
+
+def test_who_did_what_stands_in_the_ledger(deployed: Host, operator: Operator) -> None:
+    code, document = operator.opsctl("ledger", "list", "--kind", "deploy")
+    assert code == 0
+    assert {"passed", "failed"} <= {entry["outcome"] for entry in document["entries"]}
 
 
 def test_every_site_answers_under_its_name_over_tls(deployed: Host) -> None:
@@ -135,7 +231,7 @@ def test_a_site_logs_in_to_its_own_database_without_a_password(deployed: Host) -
     assert deployed.run("mariadb", "-NBe", tables).stdout == "FORCE\t1\t1\t1\n"
 
 
-def test_nobody_logs_in_as_root_or_with_a_password(deployed: Host, inventory: Inventory) -> None:
+def test_nobody_logs_in_as_root_or_with_a_password(deployed: Host, operator: Operator) -> None:
     effective = deployed.run("sshd", "-T").stdout
     for line in ("permitrootlogin no", "passwordauthentication no", "allowusers ops"):
         assert f"{line}\n" in effective
@@ -147,8 +243,8 @@ def test_only_what_visitors_and_operators_need_is_open(deployed: Host) -> None:
     assert f"ip saddr {deployed.gateway} tcp dport 22 accept" in rules
 
 
-def test_all_of_it_comes_back_after_a_reboot(deployed: Host, inventory: Inventory) -> None:
+def test_all_of_it_comes_back_after_a_reboot(deployed: Host, operator: Operator) -> None:
     deployed.reboot()
-    assert planned(inventory, "ops")[1].changes == ()
+    assert operator.plan() == []
     assert fetch(deployed, "acme.example") == "hello\n"
     assert "policy drop" in deployed.run("nft", "list", "ruleset").stdout

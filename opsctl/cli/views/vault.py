@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from opsctl.cli.output import Document, Painter
 from opsctl.cli.table import figures
-from opsctl.cli.views.vault_messages import printable
+from opsctl.cli.words import printable
 from opsctl.core.verdict import Verdict
 from vault.importing.run import Imported
 from vault.migrate import Migrated

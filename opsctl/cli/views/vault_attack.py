@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from opsctl.cli.output import Document, Painter
 from opsctl.cli.table import WIDTH, wrap
-from opsctl.cli.views.vault_messages import printable
+from opsctl.cli.words import printable
 from vault.attack.play import Defence, Played
 
 

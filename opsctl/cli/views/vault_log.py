@@ -12,8 +12,7 @@ from pydantic import BaseModel, JsonValue
 
 from opsctl.cli.output import Document, Painter
 from opsctl.cli.table import Cell, figures, table
-from opsctl.cli.views.vault_messages import printable
-from opsctl.cli.words import when
+from opsctl.cli.words import printable, when
 from vault.audit import Logged
 from vault.reading.log import payload_text
 from vault.verify.proof import Proof, Proven

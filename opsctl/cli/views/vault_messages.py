@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from opsctl.cli.output import Document, Painter
 from opsctl.cli.table import Cell, figures, table
-from opsctl.cli.words import size, when
+from opsctl.cli.words import printable, size, when
 from vault.reading.messages import Shown
 from vault.reading.stats import Stats
 
@@ -71,15 +71,6 @@ class VaultStats(Document):
 def rows_of(found: Iterable[Shown]) -> tuple[MessageRow, ...]:
     """Collect messages."""
     return tuple(MessageRow(**asdict(each)) for each in found)
-
-
-def printable(text: str) -> str:
-    """A stranger's text for a terminal: nothing in it can move the cursor, change colours or turn the line around."""
-    return "".join(character if character.isprintable() else _visible(character) for character in text)
-
-
-def _visible(character: str) -> str:
-    return "\n" if character == "\n" else " " if character.isspace() else f"\\u{ord(character):04x}"
 
 
 def messages_text(messages: tuple[MessageRow, ...], paint: Painter, *, with_chat: bool) -> Iterator[str]:

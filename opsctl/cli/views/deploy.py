@@ -1,0 +1,97 @@
+"""The answers of `opsctl deploy`."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel
+
+from opsctl.cli.output import Document, Painter
+from opsctl.cli.words import printable
+from opsctl.core.words import counted
+from opsctl.deploy.plan import Change, Plan
+from opsctl.deploy.run import Seen
+
+_SIGNS = {"install": "+", "create": "+", "change": "~", "remove": "-", "run": ">"}
+_STYLES = {"+": "green", "-": "red", "~": "yellow", ">": "cyan"}
+
+
+class HostPlan(BaseModel):
+    """One host: what would change, in order, or why that is not known. `file` is where the plan is kept."""
+
+    host: str
+    changes: tuple[Change, ...]
+    plan_sha256: str | None
+    file: Path | None
+    error: str | None
+
+
+class DeployPlan(Document):
+    """What would change on each host."""
+
+    kind: Literal["deploy-plan"] = "deploy-plan"
+    hosts: tuple[HostPlan, ...]
+
+
+class DeployApply(Document):
+    """What was changed: all of a plan, or nothing because there was nothing to change."""
+
+    kind: Literal["deploy-apply"] = "deploy-apply"
+    host: str
+    plan_sha256: str
+    result: str
+    changes: int
+
+
+def planned(seen: Sequence[Seen], files: Sequence[Path]) -> DeployPlan:
+    """Collect."""
+    kept = {file.name.removesuffix(".plan.json"): file for file in files}
+    return DeployPlan(
+        hosts=tuple(
+            HostPlan(
+                host=each.host,
+                changes=each.plan.changes if each.plan else (),
+                plan_sha256=each.plan.digest if each.plan else None,
+                file=kept.get(each.host),
+                error=str(each.error) if each.error else None,
+            )
+            for each in seen
+        )
+    )
+
+
+def plan_text(document: DeployPlan, paint: Painter) -> Iterator[str]:
+    """Write each host's changes, then how to make them."""
+    for host in document.hosts:
+        if host.error is not None:
+            yield f"{paint(host.host, 'bold')}: {paint('could not be looked at', 'red')}: {printable(host.error)}"
+        elif not host.changes:
+            yield f"{paint(host.host, 'bold')}: {paint('nothing to change', 'green')}"
+        else:
+            yield f"{paint(host.host, 'bold')}: {counted(len(host.changes), 'change')}"
+            for change in host.changes:
+                yield from _change(change, paint)
+            if host.file is not None:
+                yield f"Make them: opsctl deploy apply {host.file}"
+
+
+def _change(change: Change, paint: Painter) -> Iterator[str]:
+    sign = _SIGNS[change.verb]
+    guarded = "  (taken back unless somebody gets in afterwards)" if change.guarded else ""
+    yield f"  {paint(sign, _STYLES[sign])} {printable(change.what)}{guarded}"
+    for line in change.diff:
+        style = "green" if line.startswith("+") else "red" if line.startswith("-") else None
+        yield f"      {paint(printable(line), style)}"
+
+
+def applied(plan: Plan, result: str) -> DeployApply:
+    """Collect."""
+    return DeployApply(host=plan.target.host, plan_sha256=plan.digest, result=result, changes=len(plan.changes))
+
+
+def apply_text(document: DeployApply, paint: Painter) -> Iterator[str]:
+    """Write what was done."""
+    if document.result == "unchanged":
+        yield f"{paint(document.host, 'bold')}: nothing to change"
+    else:
+        yield f"{paint(document.host, 'bold')}: {counted(document.changes, 'change')} {paint('applied', 'green')}"

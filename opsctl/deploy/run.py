@@ -1,0 +1,196 @@
+"""`deploy plan` and `deploy apply`: hosts at the same time, plans signed and kept, results in the ledger."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from opsctl.core.canonical import canonical
+from opsctl.core.clock import utcnow
+from opsctl.core.durable import replace_file
+from opsctl.core.errors import AuthError, OpsError, SettingsError, UnreachableError
+from opsctl.core.ledger import Ledger
+from opsctl.core.machine import TrustSection
+from opsctl.core.record import Record
+from opsctl.core.result import Outcome
+from opsctl.core.runner_ssh import SshRunner
+from opsctl.core.signing import Namespace, Signer, Verifier
+from opsctl.deploy.inventory import HostSection, Inventory
+from opsctl.deploy.plan import Plan, Target, make_plan, parse_plan
+from opsctl.deploy.remote import Agent
+from opsctl.deploy.render import desired
+
+KIND = "deploy"
+VERSION = 1
+AT_ONCE = 16
+ENDING = ".plan.json"
+SIGNATURE = ".sig"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Who:
+    """Who deploys: the person and the host they came from."""
+
+    actor: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What came of one host: its plan, or why there is none."""
+
+    host: str
+    plan: Plan | None
+    error: OpsError | None
+
+
+class DeployBody(BaseModel):
+    """The body of a record of kind `deploy`: which plan (SHA-256) was applied where, by whom, and what came of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str
+    plan_id: str
+    plan_sha256: str
+    actor: str
+    origin: str
+    changes: int
+    result: str
+
+
+def plan_hosts(inventory: Inventory, names: Sequence[str], who: Who, *, user: str | None) -> list[Seen]:
+    """Look at hosts, all of them when none is named, and plan each. A host that cannot be looked at says why."""
+    hosts = [inventory.host(name) for name in names] if names else list(inventory.hosts)
+
+    def look(host: HostSection) -> Seen:
+        try:
+            return Seen(host.name, _plan(inventory, host, who, user or inventory.access.user), None)
+        except OpsError as error:
+            return Seen(host.name, None, error)
+
+    return _at_once(look, hosts)
+
+
+def _plan(inventory: Inventory, host: HostSection, who: Who, user: str) -> Plan:
+    target = Target(
+        host=host.name,
+        address=host.address,
+        port=host.port,
+        host_key=host.host_key,
+        key_file=host.key_file,
+        timeout_s=host.timeout_s,
+        user=user,
+        confirm_user=inventory.access.user,
+    )
+    what = desired(inventory, host)
+    with _agent(target, user) as agent:
+        seen = agent.observe(what.resources)
+    return make_plan(what, seen, stack=inventory.stack.name, target=target, by=who.actor)
+
+
+def save(plan: Plan, directory: Path, trust: TrustSection) -> Path:
+    """Write a plan and its signature, readable to nobody else: it holds what is written to the host."""
+    path = directory / f"{plan.target.host}{ENDING}"
+    data = canonical(plan)
+    signature = Signer(trust.signing_key).sign(data, Namespace.PLAN)
+    for file, content in ((path.with_name(path.name + SIGNATURE), signature), (path, data)):
+        replace_file(file, content)
+        file.chmod(0o600)
+    return path
+
+
+def read(path: Path, verifier: Verifier) -> Plan:
+    """Read a plan that somebody trusted has signed. Raises SettingsError, IntegrityError, SignatureError."""
+    try:
+        data, signature = path.read_bytes(), path.with_name(path.name + SIGNATURE).read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            f"the plan cannot be read: {error.strerror}", where=str(error.filename), hint="opsctl deploy plan --out DIR"
+        ) from error
+    verifier.verify(data, signature, Namespace.PLAN, what=str(path))
+    return parse_plan(data, str(path))
+
+
+def apply(plan: Plan, ledger: Ledger, who: Who, *, why: str, revert_s: int) -> str:
+    """Make a plan's changes and, where they could have locked us out, prove that they have not; record it all.
+
+    Returns what came of it: `applied` or `unchanged`. Raises OpsError when nothing was changed, or when what was is
+    about to be taken back, since nobody gets in any more.
+    """
+    started, result = utcnow(), "failed"
+    try:
+        result = _apply(plan, who, why, revert_s) if plan.changed else "unchanged"
+    except UnreachableError:
+        result = "open"
+        raise
+    finally:
+        _record(plan, ledger, who, started, result)
+    return result
+
+
+def _apply(plan: Plan, who: Who, why: str, revert_s: int) -> str:
+    words = {"who": f"{who.actor} from {who.origin}", "since": f"{utcnow():%Y-%m-%d %H:%M} UTC", "why": why}
+    with _agent(plan.target, plan.target.user) as agent:
+        answer = agent.apply(plan, who=words, revert_s=revert_s)
+    if answer["confirm"]:
+        _confirm(plan, revert_s)
+    return "applied"
+
+
+def _confirm(plan: Plan, revert_s: int) -> None:
+    """Come in anew, by the account and the way that are there from now on."""
+    try:
+        with _agent(plan.target, plan.target.confirm_user) as agent:
+            agent.confirm(plan.id)
+    except (AuthError, UnreachableError, OpsError) as error:
+        raise OpsError(
+            f"nobody gets in after the change, which is taken back within {revert_s} s: {error.message}",
+            where=error.where,
+            hint="wait, then look at the access, SSH and firewall of the inventory",
+            exit_code=error.exit_code,
+        ) from error
+
+
+@contextlib.contextmanager
+def _agent(target: Target, user: str) -> Iterator[Agent]:
+    runner = SshRunner(target.account(user))
+    try:
+        yield Agent(runner, sudo=user != "root")
+    finally:
+        runner.close()
+
+
+def _record(plan: Plan, ledger: Ledger, who: Who, started: datetime, result: str) -> None:
+    body = DeployBody(
+        host=plan.target.host,
+        plan_id=plan.id,
+        plan_sha256=plan.digest,
+        actor=who.actor,
+        origin=who.origin,
+        changes=len(plan.changes),
+        result=result,
+    )
+    outcomes = {"applied": Outcome.PASSED, "unchanged": Outcome.PASSED, "open": Outcome.COULD_NOT_RUN}
+    ledger.append(
+        Record[DeployBody](
+            kind=KIND,
+            version=VERSION,
+            subject=plan.stack,
+            started=started,
+            finished=utcnow(),
+            outcome=outcomes.get(result, Outcome.FAILED),
+            fresh_until=None,
+            body=body,
+        )
+    )
+
+
+def _at_once(look: Callable[[HostSection], T], hosts: Sequence[HostSection]) -> list[T]:
+    with ThreadPoolExecutor(min(AT_ONCE, len(hosts))) as pool:
+        return list(pool.map(look, hosts))
