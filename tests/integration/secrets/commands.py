@@ -86,6 +86,8 @@ USES: dict[str, Use] = {
         "--csv {dir}/series.csv --time day --value cost --rule outlier",
         failing_words="--csv {dir}/none.csv --time day --value cost --rule outlier",
     ),
+    "deploy plan": Use("{dir}/inventory.toml", ((MANGLED, 2),), code=10, failing_words="{new}/inventory.toml"),
+    "deploy apply": Use("{dir}/web1.plan.json", code=2),
     "drill list": Use(),
     "drill show": Use(),
     "drill self-test": Use("--fault wp-password", ((MANGLED, 2), (IDENTITY, 4)), once=True),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from opsctl.core.ledger import SqliteLedger
+from opsctl.core.signing import create_key
 from opsctl.overview.demo.crm import KNOWN_VALUE
 from opsctl.overview.demo.host_tree import BLOG_CONFIG
 from opsctl.overview.demo.stack import DemoStack
@@ -120,6 +121,29 @@ class SecretHost:
         ledger = SqliteLedger(self.directory / "state" / "ledger.sqlite")
         found = next(ledger.query("finding"), None)
         return "00000000" if found is None else str(found.record().body.model_dump()["id"])
+
+    def write_inventory(self) -> None:
+        """A customer's inventory, with a host that nobody answers on and the key that would open it."""
+        key = self.directory / "ops_key"
+        create_key(key, "ops")
+        self.sentinels.add("key of the operations account", private_bytes(key))
+        public = key.with_suffix(".pub").read_text().strip()
+        (self.directory / "inventory.toml").write_text(f"""[stack]
+name = "acme"
+region = "here"
+residency = "EU"
+[contacts]
+security = "mailto:security@acme.example"
+security_expires = "2027-06-30T00:00:00Z"
+[access]
+keys = ["{public}"]
+[[hosts]]
+name = "web1"
+address = "127.0.0.1"
+port = 9
+host_key = "{public}"
+key_file = "{key}"
+""")
 
     def run_accounts_sql(self) -> None:
         """Run what `opsctl init` wrote, as the database's root."""

@@ -68,6 +68,7 @@ class Story:
         host.add_repository()
         host.add_anomalies()
         write(host.directory / "chat.txt", chat(0, 30))
+        host.write_inventory()
         for make in failing.EARLY:
             make(host)
 

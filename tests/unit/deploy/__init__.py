@@ -1,0 +1,1 @@
+"""Deployments, as far as no host is needed."""

@@ -1,0 +1,81 @@
+"""Inventories: what is wrong with one is said at once, and what it says is all on the host."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from opsctl.core.errors import SettingsError
+from opsctl.deploy.inventory import Inventory, load_inventory
+from opsctl.deploy.render import desired, server_id
+from opsctl.deploy.resources import File
+from opsctl.deploy.templates import table
+
+PROJECT = Path(__file__).parents[3]
+DOCUMENTED = re.findall(r"^```toml\n(.*?)^```$", (PROJECT / "docs/deploy.md").read_text(), re.MULTILINE | re.DOTALL)[0]
+
+
+def load(directory: Path, text: str) -> Inventory:
+    path = directory / "acme.toml"
+    path.write_text(text)
+    return load_inventory(path)
+
+
+def files(inventory: Inventory) -> dict[str, File]:
+    what = desired(inventory, inventory.hosts[0])
+    return {each.path: each for each in what.resources if isinstance(each, File)}
+
+
+def test_the_documented_one_is_right_and_describes_a_host(tmp_path: Path) -> None:
+    found = files(load(tmp_path, DOCUMENTED))
+    assert b"server_name blog.acme.example;" in found["/etc/nginx/sites-available/blog.conf"].data
+    assert b"proxy_pass http://127.0.0.1:8101;" in found["/etc/nginx/sites-available/api.conf"].data
+    assert b"ip saddr 198.51.100.0/24 tcp dport 22 accept" in found["/etc/nftables.conf"].data
+    assert "/etc/php/8.2/fpm/pool.d/blog.conf" in found
+    assert "/etc/php/8.2/fpm/pool.d/api.conf" not in found
+    assert found["/home/ops/.ssh/authorized_keys"].guarded
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('region = "de-fsn1"\n', "", "region"),
+        ('region = "de-fsn1"', 'regoin = "de-fsn1"', "region"),
+        ('kind = "wordpress"', 'kind = "drupal"', "kind"),
+        ('host = "web1"', 'host = "web2"', "sites lie on hosts that are not there: web2"),
+        ('name = "api"', 'name = "blog"', "two of one name: site blog"),
+        ("blog.acme.example", "api.acme.example", "two of one name: domain api.acme.example"),
+        ("port = 8101\n", "", "has a port and a command"),
+        ("blog.acme.example", "blog.acme.example; } evil {", "domains"),
+        ('name = "blog"', 'name = "../x"', "name"),
+        ('Z"\n', '"\n', "security_expires"),
+    ],
+)
+def test_a_mistake_is_named(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert old in DOCUMENTED
+    with pytest.raises(SettingsError, match=re.escape(said)):
+        load(tmp_path, DOCUMENTED.replace(old, new))
+
+
+def test_one_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no such inventory"):
+        load_inventory(tmp_path / "other.toml")
+
+
+def test_a_server_s_id_never_changes_and_fits(tmp_path: Path) -> None:
+    found = load(tmp_path, DOCUMENTED)
+    assert server_id(found, found.hosts[0]) == server_id(found, found.hosts[0])
+    assert 1 <= server_id(found, found.hosts[0]) <= 2**31
+
+
+def test_every_action_and_check_of_the_table_concerns_a_file(tmp_path: Path) -> None:
+    actions = {name for entry in table().files for name in entry.then}
+    assert actions <= {action.name for action in table().actions}
+    for check in table().checks:
+        assert any(entry.path.startswith(check.concerns) for entry in table().files), check.name
+
+
+def test_every_template_is_in_the_table() -> None:
+    folder = PROJECT / "deploy_templates"
+    there = {f"/{path.relative_to(folder)}".removesuffix(".j2") for path in folder.rglob("*.j2")}
+    assert there == {entry.template or entry.path for entry in table().files}
