@@ -82,11 +82,9 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _sentence(model: type[BaseModel], location: Location, kind: str, message: str) -> str:
-    if not location:  # sections that do not fit together
-        return _plain(message)
+    if not location or isinstance(location[-1], int):  # a file, or a table, as a whole
+        return f"{_holder(model, location)[0]}: {_plain(message)}" if location else _plain(message)
     key = str(location[-1])
-    if isinstance(location[-1], int):  # a table as a whole
-        return f"{_holder(model, location)[0]}: {_plain(message)}"
     table, holder = _holder(model, location[:-1])
     if kind == "extra_forbidden":
         if not table:
