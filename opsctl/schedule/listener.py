@@ -19,13 +19,3 @@ class Listener(Protocol):
     def finished(self, job: Job, outcome: Outcome, last_lines: Sequence[str], record: Record[JobBody]) -> None:
         """A job ended, or was stopped. The record has been written, unless the ledger could not be."""
         ...
-
-
-class Nobody:
-    """A Listener that does nothing."""
-
-    def started(self, job: Job) -> None:
-        """Say nothing."""
-
-    def finished(self, job: Job, outcome: Outcome, last_lines: Sequence[str], record: Record[JobBody]) -> None:
-        """Say nothing."""

@@ -12,7 +12,11 @@ from opsctl.schedule.calendar import Calendar, parse
 from opsctl.schedule.settings import JobSection, ScheduleSection
 from opsctl.schedule.table import ROWS, Need, Place, Row, Secret
 
-_NEEDS: dict[Need, str] = {"copies": "a second repository", "repository": "[[repositories]]"}
+_NEEDS: dict[Need, str] = {
+    "copies": "a second repository",
+    "repository": "[[repositories]]",
+    "certificates": "[[visits]] by https",
+}
 PLACES = {"host": "the host", "drill_host": "the drill host", "operator": "the operator's machine"}
 
 

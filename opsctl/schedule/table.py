@@ -8,9 +8,9 @@ from typing import Literal
 
 from opsctl.core.job import Job
 
-Need = Literal["backup", "copies", "drill", "repository", "vault"]
-Secret = Literal["signing", "database", "repositories", "identities", "vault", "notify"]
-Place = Literal["repositories", "scratch", "media"]
+Need = Literal["backup", "certificates", "copies", "drill", "repository", "vault"]
+Secret = Literal["signing", "database", "repositories", "identities", "vault", "notify", "health"]
+Place = Literal["repositories", "scratch", "media", "signs"]
 
 _HOUR_S = 3600.0
 # At most 41 days apart, in leap years, too: a drill is due every 42 days, and may itself take a while.
@@ -127,6 +127,45 @@ ROWS: tuple[Row, ...] = (
         delay_s=300,
         secrets=("signing", "repositories"),
         writes=("repositories",),
+    ),
+    Row(
+        Job(
+            name="health",
+            argv=("health", "run"),
+            calendar="*:0/5",
+            runs_on="host",
+            timeout_s=240,
+            expects="health",
+        ),
+        "a look at everything visitors depend on",
+        secrets=("database", "health"),
+    ),
+    Row(
+        Job(
+            name="certificates",
+            argv=("health", "run", "--only", "certificate*", "--only", "visit.*"),
+            calendar="Mon *-*-* 07:00:00",
+            runs_on="host",
+            timeout_s=240,
+            expects="health",
+        ),
+        "a look at all certificates",
+        needs=("certificates",),
+        delay_s=300,
+    ),
+    Row(
+        Job(
+            name="arrivals",
+            argv=("health", "run"),
+            calendar="*:10/15",
+            runs_on="drill_host",
+            timeout_s=600,
+            expects="health",
+        ),
+        "a look at what arrives from the host",
+        needs=("repository",),
+        delay_s=20,
+        secrets=("repositories", "health"),
     ),
     Row(
         Job(

@@ -10,7 +10,7 @@ from pathlib import Path
 from opsctl.core.errors import SettingsError
 from opsctl.schedule.machine import Machine, Planned
 from opsctl.schedule.run import GRACE_S
-from opsctl.schedule.table import Secret
+from opsctl.schedule.table import Place, Secret
 
 DIRECTORY = Path("/etc/systemd/system")
 MARK = "# Written by opsctl schedule install, which replaces and removes it."
@@ -137,7 +137,8 @@ def _directories(planned: Planned, machine: Machine) -> Iterator[str]:
 
 def writable(planned: Planned, machine: Machine) -> tuple[Path, ...]:
     """The directories that a job writes in, besides one in /run."""
-    places = (path for place in planned.row.writes for path in machine.writes.get(place, ()))
+    kinds: tuple[Place, ...] = (*planned.row.writes, "signs")  # each run leaves signs of life
+    places = (path for place in kinds for path in machine.writes.get(place, ()))
     locks = () if machine.lock_dir.parent == _RUN else (machine.lock_dir,)
     return tuple(dict.fromkeys((machine.state_dir, *locks, *places)))
 

@@ -37,6 +37,9 @@ checks = ["unit.worker_service"]
 unit = "worker.service"
 per_hour = 1
 settle_s = 1
+[notify]
+textfile_dir = "/var/lib/metrics"
+health_file = "/run/opsctl/health.json"
 [[channels]]
 name = "hook"
 url_file = "/etc/opsctl/hook.url"
@@ -183,3 +186,18 @@ def test_during_maintenance_nothing_is_restarted_and_after_a_reboot_there_still_
     machine.host.run("opsctl", "maintenance", "off")
     machine.host.shell("systemctl start nightly.timer worker.service")
     assert machine.wrong() == []
+
+
+def test_the_scheduled_look_does_all_that_from_inside_its_unit(machine: Machine) -> None:
+    """The unit is shut in, and may still restart others, leave metrics, and reach people."""
+    machine.host.run("opsctl", "schedule", "install")
+    try:
+        machine.host.shell(f"systemctl stop {FPM}; systemctl start opsctl-health.service")
+    finally:
+        machine.host.shell("systemctl disable -q --now opsctl-health.timer; rm /etc/systemd/system/opsctl-*")
+    assert machine.host.run("systemctl", "is-active", FPM).stdout == "active\n"
+    assert machine.recoveries() == [(FPM, "restarted", "passed")]
+    assert machine.titles() == [f"acme: {FPM} had to be restarted"]
+    assert "opsctl_health_check_passed" in machine.host.read("/var/lib/metrics/opsctl_health.prom")
+    assert 'opsctl_job_passed{stack="acme",job="health"} 1' in machine.host.read("/var/lib/metrics/opsctl_jobs.prom")
+    assert json.loads(machine.host.read("/run/opsctl/health.json"))["outcome"] == "passed"
