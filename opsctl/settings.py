@@ -139,7 +139,7 @@ class Settings(FileSettings):
             if repository.name == name:
                 return repository
         known = ", ".join(repository.name for repository in self.repositories)
-        raise SettingsError(f"there is no repository '{name}'", hint=f"there are: {known}")
+        raise SettingsError(f"there is no repository '{name}'", hint=f"one of {known}: opsctl config show")
 
 
 def _require(section: Kind | None, name: str, place: str) -> Kind:

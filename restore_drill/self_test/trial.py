@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from opsctl.core.errors import OpsError
 from opsctl.core.result import Outcome
+from opsctl.core.room import says_full
 from restore_drill.checks.tally import one_line, sentence
 from restore_drill.drill import run_drill
 from restore_drill.report import DrillBody
@@ -39,10 +40,11 @@ class Trial:
             return _untried(fault, Verdict.COULD_NOT_RUN, error, time.monotonic() - started)
         finally:
             remove_tree(directory)
-        return _judged(fault, body, time.monotonic() - started)
+        return judged(fault, body, time.monotonic() - started)
 
 
-def _judged(fault: Fault, body: DrillBody, duration_s: float) -> FaultResult:
+def judged(fault: Fault, body: DrillBody, duration_s: float) -> FaultResult:
+    """What a drill says of a fault. One for which there was no room on the disk has shown nothing."""
     results = {result.id: result for result in (*body.results, *body.extra)}
     by_outcome = {
         outcome: tuple(result.id for result in results.values() if result.outcome is outcome) for outcome in Outcome
@@ -58,6 +60,10 @@ def _judged(fault: Fault, body: DrillBody, duration_s: float) -> FaultResult:
     else:
         verdict = Verdict.CAUGHT if failed == (fault.expected,) else Verdict.ELSEWHERE if failed else Verdict.MISSED
         caught_by = failed
+    unable = [result.found for result in results.values() if result.outcome is Outcome.COULD_NOT_RUN]
+    full = [found for found in unable if says_full(found)]
+    if verdict is Verdict.MISSED and full:
+        verdict, said = Verdict.COULD_NOT_RUN, full
     return FaultResult(
         id=fault.id,
         family=fault.family,

@@ -146,4 +146,4 @@ def test_an_unknown_repository_is_refused_with_those_there_are(tmp_path: Path) -
     settings = load_settings(written(tmp_path, example_file())).settings
     with pytest.raises(SettingsError) as caught:
         settings.require_repository("offsite")
-    assert caught.value.hint == "there are: local"
+    assert caught.value.hint == "one of local: opsctl config show"

@@ -49,7 +49,7 @@ def _order(ledger: Ledger, catalog: Catalog | None, host: Runner) -> Seen:
     head = catalog.newest_head() if catalog is not None else None
     if head is not None and head.at > now + SKEW:
         return _behind(f"the repository's newest head is of {iso(head.at)}")
-    return good(f"{iso(now)}, and nothing is dated later")
+    return good(f"{iso(now.replace(microsecond=0))}, and nothing is dated later")
 
 
 def _behind(what: str) -> Seen:

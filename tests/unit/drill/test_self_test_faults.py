@@ -2,8 +2,14 @@
 
 from typing import get_args
 
+import pytest
+
 from backup.manifest import Kind
-from restore_drill.self_test.faults import FAULTS
+from opsctl.core.result import Outcome, Result
+from restore_drill.report import DrillBody
+from restore_drill.self_test.faults import FAULTS, chosen
+from restore_drill.self_test.report import Verdict
+from restore_drill.self_test.trial import judged
 
 AT_REST = {
     *("flip-database", "flip-files", "flip-list", "flip-keys", "flip-state", "flip-segment"),
@@ -40,3 +46,29 @@ def test_a_bit_flips_in_every_kind_of_archive() -> None:
 
 def test_no_two_faults_have_one_name() -> None:
     assert len({fault.id for fault in FAULTS}) == len(FAULTS)
+
+
+def body_of(expected: str, outcome: Outcome, found: str) -> DrillBody:
+    """A drill of which only the expected check is said."""
+    result = Result(id=expected, title=expected, outcome=outcome, expected="x", found=found)
+    nothing = dict.fromkeys(("backup_finished", "recovery_time_s", "recovery_point", "replayed_to"))
+    names = dict.fromkeys(("id", "repository", "backup_id", "opsctl_version", "signer"), "x")
+    lists = {"results": (result,), "extra": (), "phases": (), "notes": ()}
+    return DrillBody.model_validate({**nothing, **names, **lists, "recovery_time_objective_s": 60})
+
+
+@pytest.mark.parametrize(
+    ("outcome", "found", "verdict"),
+    [
+        (Outcome.FAILED, "a bit flipped", Verdict.CAUGHT),
+        (Outcome.PASSED, "all well", Verdict.MISSED),
+        (Outcome.COULD_NOT_RUN, "an archive could not be opened", Verdict.MISSED),
+        (Outcome.COULD_NOT_RUN, "the disk is full: No space left on device", Verdict.COULD_NOT_RUN),
+    ],
+)
+def test_a_fault_is_missed_only_by_a_check_that_could_look(outcome: Outcome, found: str, verdict: Verdict) -> None:
+    """A check that did not look for want of room has missed nothing; for any other reason it has."""
+    [fault] = chosen(["flip-database"])
+    result = judged(fault, body_of(fault.expected, outcome, found), 1.0)
+    assert result.verdict is verdict
+    assert verdict is not Verdict.COULD_NOT_RUN or found in result.found
