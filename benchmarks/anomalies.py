@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ class Years:
         step = self.metric.cadence.step
         end = (at - self.first) // step
         begin = max(0, (since - self.first) // step)
-        times = tuple(self.first + number * step for number in range(begin, end))
+        times = _times(self.first, step)[begin:end]
         return {labels: self._series(values, times, begin, end) for labels, values in self.found.items()}
 
     def _series(self, values: made.Values, times: tuple[datetime, ...], begin: int, end: int) -> Series:
@@ -78,6 +79,12 @@ class Years:
             kept = np.flatnonzero(part)
             return Series(tuple(times[index] for index in kept), tuple(part[kept].tolist()))
         return Series(times, tuple(part.tolist()))
+
+
+@lru_cache(maxsize=4)
+def _times(first: datetime, step: timedelta) -> tuple[datetime, ...]:
+    """The beginnings of all periods that any series here has."""
+    return tuple(first + number * step for number in range(made.HOURS))
 
 
 def opened(rules: tuple[Rule, ...], samples: Years, periods: Iterable[int]) -> list[tuple[int, FindingBody]]:

@@ -32,7 +32,7 @@ class Parameters(Params):
     chance: float = Field(
         0.01, gt=0, lt=0.5, description="A run of such days has to be less likely, by how often there were any."
     )
-    hourly_chance: float = Field(1e-4, gt=0, lt=0.1, description="The same for a silence of an hourly series.")
+    hourly_chance: float = Field(1e-3, gt=0, lt=0.1, description="The same for a silence of an hourly series.")
     min_expected: float = Field(0.0, ge=0, description="Where less than this is expected nothing is missed.")
 
 

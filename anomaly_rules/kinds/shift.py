@@ -82,7 +82,7 @@ class Shift(EachSeries[Parameters]):
             recent=days.recent(60),
         )
         unit = self.metric.unit
-        sentence = f"{self.metric.title} is {quantity(value, unit)} a day since {since:%Y-%m-%d}"
+        sentence = f"{self.metric.title} is {quantity(value, unit)} on average since {since:%Y-%m-%d}"
         if not fires:
             return self.quiet(f"{self.metric.title} is where its last weeks were", labels, evidence)
         word = "above" if side > 0 else "below"

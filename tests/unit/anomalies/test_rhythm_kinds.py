@@ -159,7 +159,7 @@ def test_a_step_and_a_drift_add_up() -> None:
     verdict = judged(rule("shift", SPEND), SPEND, step, NOW + timedelta(days=14))
     assert verdict.judgement is Judgement.FINDING
     assert verdict.evidence.since == datetime(2026, 5, 15, tzinfo=UTC)
-    assert "USD a day since 2026-05-15, " in verdict.sentence
+    assert "USD on average since 2026-05-15, " in verdict.sentence
     assert "% above the " in verdict.sentence
     assert fires(rule("shift", SPEND), SPEND, drift, NOW + timedelta(days=14))
 
