@@ -70,6 +70,7 @@ class _Run:
     def run(self) -> Export:
         """Do it all; on the way out, whatever happened, clean up and write the record."""
         try:
+            self.host.signer.check()
             remove_leftovers(self.host, older_than=self.started)
             with needing_room(self.host.machine.state_dir):
                 export = self._take()

@@ -61,9 +61,10 @@ class _Course:
 def run_export_drill(host: DrillHost, name: str) -> ExportDrillReport:
     """Drill the export of this id, or the `latest`; sign, publish and record the result, and return it.
 
-    Raises OpsError only when no check could begin: no export, no list of trusted signers, an unreachable store, a
-    scratch directory that cannot be made.
+    Raises OpsError only when no check could begin: no export, no list of trusted signers, no key to sign the result
+    with, an unreachable store, a scratch directory that cannot be made.
     """
+    host.signer.check()
     course = _Course(utcnow(), export_asked_for(host.catalog, name))
     host.progress.step("verifying the signature")
     try:

@@ -12,6 +12,7 @@ from opsctl.core.machine import TrustSection
 from opsctl.core.mariadb.connect import Connection
 from opsctl.core.merkle import Tree
 from opsctl.core.progress import Progress, Silent
+from opsctl.core.signing import Signer
 from opsctl.core.verdict import LogState, Verdict
 from vault import audit
 from vault.accounts import Role
@@ -86,6 +87,7 @@ def checkpoint(
     connect: Connect, custody: Custody, scope: Scope, trust: TrustSection, progress: Progress
 ) -> tuple[Verified, Published]:
     """Verify, and sign where the log stands. Raises IntegrityError when it is broken: that must never be signed."""
+    Signer(trust.signing_key).check()
     found = verify(connect, custody, scope, progress)
     if found.state.broken is not None:
         raise IntegrityError(

@@ -176,7 +176,9 @@ def mangled(key: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", [Path.unlink, mangled, locked], ids=["gone", "mangled", "locked"])
-@pytest.mark.parametrize("words", ["backup run", "binlog ship", "drill run"])
+@pytest.mark.parametrize(
+    "words", ["backup run", "backup run --kind logical", "binlog ship", "drill run", "drill run --export latest"]
+)
 def test_a_signing_key_that_cannot_sign_is_told_before_the_work_begins(
     machine: Machine, harm: Callable[[Path], None], words: str
 ) -> None:
