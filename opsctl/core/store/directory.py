@@ -16,6 +16,9 @@ from opsctl.core.errors import OpsError
 from opsctl.core.failpoints import failpoint
 from opsctl.core.store import PARTIAL, DeniedError, ExistsError, MissingError, Stored, StoreError, check_key
 
+WRITE_OUT = 8 << 20
+"""Bytes of an upload after which the disk begins to write."""
+
 
 class DirectoryStore:
     """Objects are files of mode 0440 below a directory.
@@ -144,6 +147,7 @@ class DirectoryUpload:
         self._file = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o440)
         self._ended = threading.Event()
         self._writing = False
+        self._sent = 0
         self._state = threading.Lock()
 
     def write(self, data: memoryview | bytes) -> None:
@@ -154,6 +158,7 @@ class DirectoryUpload:
             while left:
                 with self._using():
                     left = left[os.write(self._file, left) :]
+                    self._begin_to_write_out()
         except OSError as error:
             raise explain(error, self._key, self._store.where) from error
 
@@ -172,6 +177,16 @@ class DirectoryUpload:
                 self._writing = False
                 if self._ended.is_set():
                     os.close(self._file)
+
+    def _begin_to_write_out(self) -> None:
+        """Let the kernel send to the disk what has come so far, while more comes: fsync has little left to wait for.
+
+        It does so when it is told that the pages are not needed (mm/fadvise.c), and waits for nothing.
+        """
+        at = os.lseek(self._file, 0, os.SEEK_CUR)
+        if at - self._sent >= WRITE_OUT:
+            os.posix_fadvise(self._file, self._sent, at - self._sent, os.POSIX_FADV_DONTNEED)
+            self._sent = at
 
     def commit(self) -> Stored:
         """fsync, link to the final name, fsync the directory."""
