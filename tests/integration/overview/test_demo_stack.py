@@ -198,7 +198,7 @@ def test_the_ship_account_writes_the_heartbeat_and_nothing_else(demo: DemoStack)
 def test_secrets_can_be_read_by_their_owner_only(made: DemoStack) -> None:
     layout = made.layout
     files = [layout.admin_password, *layout.secrets.iterdir(), *layout.at("/etc/mysql/encryption").iterdir()]
-    assert len(files) == 6
+    assert len(files) == 7
     assert {oct(file.stat().st_mode & 0o777) for file in files} == {"0o600"}
     for config in (layout.at("/etc/wordpress/config-blog.example.php"), layout.at(crm.CONFIG)):
         assert config.stat().st_mode & 0o007 == 0
