@@ -108,7 +108,7 @@ def show(
         export = export_view.ExportShow(export=read_export(catalog, backup_id))
         return Answer(export, lambda paint: export_view.show_text(export, paint))
     manifest = catalog.newest() if backup_id is None else catalog.asked_for(backup_id)
-    document = view.BackupShow(manifest=manifest)
+    document = view.shown(catalog, manifest)
     return Answer(document, lambda paint: view.show_text(document, paint))
 
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from backup.catalog import Catalog
+from backup.chain import ChainError, parents_of
 from backup.logical.document import Export
 from backup.manifest import Manifest, Phase
 from opsctl.cli.output import Document, Painter
@@ -15,6 +17,7 @@ from opsctl.cli.views.copies import Copied
 from opsctl.cli.views.copies import text as copies_text
 from opsctl.cli.views.export import ExportRow
 from opsctl.cli.words import seconds, size, when
+from opsctl.core.clock import compact, moment_of
 from opsctl.core.words import counted
 
 SHORTEST_S = 0.05
@@ -53,10 +56,15 @@ class BackupList(Document):
 
 
 class BackupShow(Document):
-    """One backup: its signed manifest."""
+    """One backup: its signed manifest, and the ids of those that its database is restored onto, the full one first.
+
+    `problem` says why these cannot be known, or what is wrong with them.
+    """
 
     kind: Literal["backup-show"] = "backup-show"
     manifest: Manifest
+    parents: tuple[str, ...] = ()
+    problem: str | None = None
 
 
 def run_text(document: BackupRun, paint: Painter) -> Iterator[str]:
@@ -126,6 +134,15 @@ def _backups(document: BackupList, paint: Painter) -> Iterator[str]:
     yield from table(("id", "took", "tables", "files", "stored"), rows, paint)
 
 
+def shown(catalog: Catalog, manifest: Manifest) -> BackupShow:
+    """Follow the parents."""
+    try:
+        parents = tuple(parent.id for parent in parents_of(catalog, manifest)[:-1])
+    except ChainError as error:
+        return BackupShow(manifest=manifest, problem=str(error))
+    return BackupShow(manifest=manifest, parents=parents)
+
+
 def show_text(document: BackupShow, paint: Painter) -> Iterator[str]:
     """Write what the manifest says."""
     manifest = document.manifest
@@ -134,6 +151,8 @@ def show_text(document: BackupShow, paint: Painter) -> Iterator[str]:
     pairs = [
         ("stack", f"{manifest.stack} on {manifest.host}"),
         ("kind", _kind(manifest)),
+        *([("stands on", ", ".join(document.parents))] if len(document.parents) > 1 else []),
+        *([("stands on", paint(document.problem, "red"))] if document.problem else []),
         ("taken", f"{when(manifest.started)} to {when(manifest.finished)}"),
         ("by", f"opsctl {manifest.opsctl_version}, {database.tool_version}"),
         ("server", f"MariaDB {database.server_version}, id {database.server_id}"),
@@ -151,11 +170,11 @@ def show_text(document: BackupShow, paint: Painter) -> Iterator[str]:
             artefact.name,
             Cell(size(artefact.sealed.plain_size), right=True),
             Cell(size(artefact.sealed.cipher_size), right=True),
-            artefact.sealed.cipher_sha256[:16] + "…",
+            "" if f"/{manifest.id}/" in artefact.key else compact(moment_of(artefact.key.split("/")[-2])),
         )
         for artefact in manifest.artefacts
     ]
-    yield from table(("archive", "plain", "encrypted", "SHA-256"), archives, paint)
+    yield from table(("archive", "plain", "encrypted", "stored by that of"), archives, paint)
     yield ""
     sets = [
         (

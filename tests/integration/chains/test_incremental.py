@@ -1,5 +1,6 @@
 """Incremental backups: restored, each brings back what the server held; they are made only where that is certain."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -121,6 +122,18 @@ def idle(small: Small) -> Idle:
     lsns = {(each.database.from_lsn, each.database.to_lsn) for each in (made.second, made.third)}
     assert lsns == {(made.full.database.to_lsn,) * 2}
     return made
+
+
+def test_a_backup_is_shown_with_all_that_it_stands_on_or_why_that_is_not_known(idle: Idle) -> None:
+    machine = idle.small.machine
+    ids = [idle.full.id, idle.second.id]
+    assert json.loads(machine.succeed("backup", "show", "--json"))["parents"] == ids
+    shown = machine.succeed("backup", "show")
+    assert [each in shown for each in ids] == [True, True]
+    assert max(len(line) for line in shown.splitlines()) <= 80
+    idle.remove(idle.full)
+    document = json.loads(machine.succeed("backup", "show", "--json"))
+    assert (document["parents"], "is not there" in document["problem"]) == ([], True)
 
 
 def test_a_missing_parent_is_refused_on_an_idle_database(idle: Idle) -> None:
