@@ -42,8 +42,8 @@ def archive_set(
     failpoint("backup.after_files")
     if walk.left_out:
         host.progress.note(f"{planned.name}: {walk.left_out} sockets, FIFOs or devices are in no archive")
-    if comparison.in_secret:
-        files = counted(comparison.in_secret, "file")
+    if comparison.unseen:
+        files = counted(comparison.unseen, "file")
         host.progress.note(f"{planned.name}: {files} had other bytes under the same size and times")
     return FileSet(
         name=planned.name,
@@ -59,6 +59,7 @@ def archive_set(
         read=base.files.read if base and not base.read_all else started,
         stored=base.files.stored if base else started,
         kept=comparison.kept,
+        unseen=comparison.unseen,
     )
 
 

@@ -20,8 +20,8 @@ Keep = Callable[[Known, os.stat_result], None]
 
 class Comparison:
     """Compare once. Afterwards `deleted` are the paths to be removed before what is stored is unpacked, a directory
-    with all that is in it; `kept` counts files that are as they were; `in_secret` those of them that had other bytes
-    under the same size and times, and are stored for that.
+    with all that is in it; `kept` counts files that are as they were; `unseen` others that had other bytes under the
+    same size and times, and are stored for that.
 
     Without `base`, everything has to be stored. With `read_all`, times prove nothing: every file is read.
     """
@@ -38,7 +38,7 @@ class Comparison:
         self._again: set[str] = set()
         self.deleted: list[str] = []
         self.kept = 0
-        self.in_secret = 0
+        self.unseen = 0
 
     def knows(self, path: Path, found: os.stat_result) -> bool:
         """Whether a regular file need not even be opened: size, times, inode, owner and mode are as they were.
@@ -130,7 +130,7 @@ class Comparison:
             return True
         if _digest(found) == known.entry.sha256:
             return True
-        self.in_secret += same
+        self.unseen += same
         return False
 
 

@@ -74,7 +74,8 @@ class FileSet(Part):
     `digest` is the SHA-256 of the plain file list. `changed` and `vanished` count files that did so while being read,
     `left_out` sockets, FIFOs and devices, which no archive holds. `size` is in bytes. `uploads` is the path of the
     uploads and `upload_count` the number of regular files below it. `stored` is when the set was last stored whole
-    and `read` when all of it was last read (UTC); `kept` files are as they were, and lie in earlier archives.
+    and `read` when all of it was last read (UTC); `kept` files are as they were, and lie in earlier archives;
+    `unseen` ones had other bytes under the same size and times, and were stored since all of it was read.
     """
 
     name: str
@@ -90,6 +91,7 @@ class FileSet(Part):
     read: datetime | None = None
     stored: datetime | None = None
     kept: int = 0
+    unseen: int = 0
 
 
 class KnownValueFact(Part):

@@ -195,9 +195,11 @@ def test_the_gtid_state_has_what_was_written_during_the_backup_and_domains_of_ot
 
 def test_a_server_without_a_binary_log_is_backed_up_without_a_position(directory: Path) -> None:
     with running_server() as server:
-        manifest = run_backup(make_host(directory, server))
+        host = make_host(directory, server)
+        manifest, again = run_backup(host), run_backup(host)
     assert (manifest.database.binlog_file, manifest.database.binlog_position) == (None, None)
     assert manifest.database.gtid_state == ""
+    assert again.reason == "without a binary log nothing shows that the server went on from its last backup"
     assert not manifest.database.encrypted
 
 

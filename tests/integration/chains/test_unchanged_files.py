@@ -166,7 +166,7 @@ def test_an_edit_that_left_no_trace_is_found_within_the_week(small: Small, monke
     _later(monkeypatch, 7)
     found = files.backup()
     assert archives(found) == ["files-site", "files-site.1", "files-site.list"]
-    assert found.files[0].kept == 42
+    assert (found.files[0].kept, found.files[0].unseen) == (42, 1)
     assert archives(files.backup()) == ["files-site", "files-site.1", "files-site.list"]
 
 

@@ -172,7 +172,7 @@ def test_an_edit_that_no_time_tells_of_is_found_when_everything_is_read(
     assert days.stored[1] == []
     days.archive(read_all=True)
     assert days.stored[2] == ["/srv/site", "/srv/site/a"]
-    assert (days.last.in_secret, days.last.kept) == (1, 1)
+    assert (days.last.unseen, days.last.kept) == (1, 1)
     assert (days.restore(2) / "srv/site/a").read_text() == "owt eno"
 
 
