@@ -10,6 +10,7 @@ from opsctl.cli.session import Session, command, new_group
 from opsctl.cli.views import deploy as view
 from opsctl.core.errors import ExitCode
 from opsctl.deploy import run as deploying
+from opsctl.deploy.drift import Memory
 from opsctl.deploy.inventory import load_inventory
 from opsctl.overview import vault_wire, wire
 
@@ -57,9 +58,29 @@ def apply(
     settings = session.settings
     found = deploying.read(file, wire.verifier(settings))
     session.progress.step(f"Changing {found.target.host}")
-    result = deploying.apply(found, wire.ledger(settings), _who(), why=why, revert_s=revert)
+    memory = Memory(settings.machine.state_dir, found.stack)
+    result = deploying.apply(found, wire.ledger(settings), memory, _who(), why=why, revert_s=revert)
     document = view.applied(found, result)
     return Answer(document, lambda paint: view.apply_text(document, paint), report=True)
+
+
+@command(app, "drift")
+def drift(
+    session: Session,
+    *,
+    inventory: InventoryArgument,
+    host: HostOption = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="What is there now, beside what a plan names, is right from now on.")
+    ] = False,
+) -> Answer:
+    """Find what is no longer as it was deployed: files, accounts, keys, units, ports, packages, the firewall."""
+    settings = session.settings
+    found = load_inventory(inventory)
+    memory = Memory(settings.machine.state_dir, found.stack.name)
+    seen = deploying.look_for_drift(found, host or (), _who(), wire.ledger(settings), memory, accept=accept)
+    document = view.drifted(seen)
+    return Answer(document, lambda paint: view.drift_text(document, paint), view.drift_code(seen))
 
 
 def _who() -> deploying.Who:

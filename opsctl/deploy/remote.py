@@ -43,6 +43,11 @@ class Agent:
         question = json.dumps({"resources": [_question(each) for each in resources]}).encode()
         return self._ask("observe", question, timeout_s=OBSERVE_TIMEOUT_S)
 
+    def survey(self) -> dict[str, str]:
+        """What there is besides resources, such as ports and keys: names and what each is like. Raises OpsError."""
+        found: dict[str, str] = self._ask("survey", b"", timeout_s=OBSERVE_TIMEOUT_S)["survey"]
+        return found
+
     def apply(self, plan: Plan, *, who: Mapping[str, str], revert_s: int) -> Mapping[str, Any]:
         """Make a plan's changes, all or none. Raises OpsError when none were made, UnreachableError if that is open."""
         changed = set(plan.changed)

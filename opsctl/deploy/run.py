@@ -20,6 +20,8 @@ from opsctl.core.record import Record
 from opsctl.core.result import Outcome
 from opsctl.core.runner_ssh import SshRunner
 from opsctl.core.signing import Namespace, Signer, Verifier
+from opsctl.deploy.drift import DriftBody, Memory, body_of
+from opsctl.deploy.drift import record as record_drift
 from opsctl.deploy.inventory import HostSection, Inventory
 from opsctl.deploy.plan import Plan, Target, make_plan, parse_plan
 from opsctl.deploy.remote import Agent
@@ -94,6 +96,39 @@ def _plan(inventory: Inventory, host: HostSection, who: Who, user: str) -> Plan:
     return make_plan(what, seen, stack=inventory.stack.name, target=target, by=who.actor)
 
 
+@dataclass(frozen=True)
+class Drifted:
+    """What came of one host: what differs, with the plan that would mend the planned part; or why that is not known."""
+
+    host: str
+    body: DriftBody | None
+    plan: Plan | None
+    error: OpsError | None
+
+
+def look_for_drift(
+    inventory: Inventory, names: Sequence[str], who: Who, ledger: Ledger, memory: Memory, *, accept: bool
+) -> list[Drifted]:
+    """Compare hosts with their plans and their kept surveys, and record it; with `accept`, keep what is there now."""
+    hosts = [inventory.host(name) for name in names] if names else list(inventory.hosts)
+
+    def look(host: HostSection) -> Drifted:
+        started = utcnow()
+        try:
+            plan = _plan(inventory, host, who, inventory.access.user)
+            with _agent(plan.target, plan.target.user) as agent:
+                now = agent.survey()
+            if accept:
+                memory.keep(host.name, now)
+            body = body_of(plan, now, memory.of(host.name))
+            record_drift(ledger, inventory.stack.name, body, started)
+            return Drifted(host.name, body, plan, None)
+        except OpsError as error:
+            return Drifted(host.name, None, None, error)
+
+    return _at_once(look, hosts)
+
+
 def save(plan: Plan, directory: Path, trust: TrustSection) -> Path:
     """Write a plan and its signature, readable to nobody else: it holds what is written to the host."""
     path = directory / f"{plan.target.host}{ENDING}"
@@ -117,15 +152,17 @@ def read(path: Path, verifier: Verifier) -> Plan:
     return parse_plan(data, str(path))
 
 
-def apply(plan: Plan, ledger: Ledger, who: Who, *, why: str, revert_s: int) -> str:
+def apply(plan: Plan, ledger: Ledger, memory: Memory, who: Who, *, why: str, revert_s: int) -> str:
     """Make a plan's changes and, where they could have locked us out, prove that they have not; record it all.
+
+    What the host is like afterwards is kept, to find drift by.
 
     Returns what came of it: `applied` or `unchanged`. Raises OpsError when nothing was changed, or when what was is
     about to be taken back, since nobody gets in any more.
     """
     started, result = utcnow(), "failed"
     try:
-        result = _apply(plan, who, why, revert_s) if plan.changed else "unchanged"
+        result = _apply(plan, memory, who, why, revert_s) if plan.changed else "unchanged"
     except UnreachableError:
         result = "open"
         raise
@@ -134,12 +171,14 @@ def apply(plan: Plan, ledger: Ledger, who: Who, *, why: str, revert_s: int) -> s
     return result
 
 
-def _apply(plan: Plan, who: Who, why: str, revert_s: int) -> str:
+def _apply(plan: Plan, memory: Memory, who: Who, why: str, revert_s: int) -> str:
     words = {"who": f"{who.actor} from {who.origin}", "since": f"{utcnow():%Y-%m-%d %H:%M} UTC", "why": why}
     with _agent(plan.target, plan.target.user) as agent:
         answer = agent.apply(plan, who=words, revert_s=revert_s)
     if answer["confirm"]:
         _confirm(plan, revert_s)
+    with _agent(plan.target, plan.target.confirm_user) as agent:
+        memory.keep(plan.target.host, agent.survey())
     return "applied"
 
 

@@ -185,6 +185,50 @@ def test_a_firewall_that_locks_us_out_is_taken_back(deployed: Host, operator: Op
     assert operator.plan() == []
 
 
+def test_drift_finds_exactly_what_was_changed_by_hand(deployed: Host, operator: Operator) -> None:
+    assert operator.plan() == []
+    operator.opsctl("deploy", "drift", operator.inventory, "--accept")
+    assert operator.opsctl("deploy", "drift", operator.inventory)[0] == 0
+    listener = deployed.spawn("python3", "-m", "http.server", "9876")
+    by_hand = (
+        "echo '# by hand' >>/etc/nginx/nginx.conf",
+        "echo '* * * * * root true' >/etc/cron.d/odd",
+        "rm /etc/logrotate.d/nginx",
+        "useradd --uid 4242 intruder",
+        "echo 'ssh-ed25519 AAAA somebody@else' >>/home/ops/.ssh/authorized_keys",
+        "systemctl disable --quiet cron",
+        "nft add rule inet opsctl input tcp dport 9876 accept",
+        "until ss -Hltn | grep -q :9876; do sleep 0.1; done",
+    )
+    deployed.shell("\n".join(by_hand))
+    code, document = operator.opsctl("deploy", "drift", operator.inventory)
+    assert code == 4
+    [host] = document["hosts"]
+    assert {change["what"] for change in host["changes"]} == {
+        "/etc/nginx/nginx.conf",
+        "/home/ops/.ssh/authorized_keys",
+        "unit cron.service",
+    }
+    found = {(each["how"], each["what"]) for each in host["differences"]}
+    assert found >= {
+        ("added", "file /etc/cron.d/odd"),
+        ("removed", "file /etc/logrotate.d/nginx"),
+        ("added", "account intruder"),
+        ("changed", "file /etc/passwd"),
+        ("removed", "unit cron.service"),
+        ("added", "port tcp 0.0.0.0:9876"),
+    }
+    assert [each["now"] for each in host["differences"] if "dport 9876" in (each["now"] or "")]
+    assert [each["now"] for each in host["differences"] if each["what"].startswith("key of ops")] == ["somebody@else"]
+    listener.kill()
+    listener.wait()
+    undo = ("rm /etc/cron.d/odd", "userdel intruder", "nft -f /etc/nftables.conf", "touch /etc/logrotate.d/nginx")
+    deployed.shell("\n".join(undo))
+    operator.plan()
+    assert operator.opsctl("deploy", "apply", operator.kept)[0] == 0
+    assert operator.opsctl("deploy", "drift", operator.inventory)[0] == 0
+
+
 def test_another_host_key_is_refused(deployed: Host, operator: Operator) -> None:
     key = " ".join(deployed.host_key.split()[:2])
     other = operator.inventory.with_name("other.toml")

@@ -1,16 +1,19 @@
 """The answers of `opsctl deploy`."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel
 
 from opsctl.cli.output import Document, Painter
-from opsctl.cli.words import printable
+from opsctl.cli.words import printable, when
+from opsctl.core.errors import ExitCode
 from opsctl.core.words import counted
+from opsctl.deploy.drift import Difference
 from opsctl.deploy.plan import Change, Plan
-from opsctl.deploy.run import Seen
+from opsctl.deploy.run import Drifted, Seen
 
 _SIGNS = {"install": "+", "create": "+", "change": "~", "remove": "-", "run": ">"}
 _STYLES = {"+": "green", "-": "red", "~": "yellow", ">": "cyan"}
@@ -41,6 +44,26 @@ class DeployApply(Document):
     plan_sha256: str
     result: str
     changes: int
+
+
+class HostDrift(BaseModel):
+    """One host: the changes that would bring it back, what else differs, or why that is not known (`error`).
+
+    `since` is when it was last deployed or accepted (UTC); None where nothing was kept to compare the rest with.
+    """
+
+    host: str
+    since: datetime | None
+    changes: tuple[Change, ...]
+    differences: tuple[Difference, ...]
+    error: str | None
+
+
+class DeployDrift(Document):
+    """What is no longer as it was deployed."""
+
+    kind: Literal["deploy-drift"] = "deploy-drift"
+    hosts: tuple[HostDrift, ...]
 
 
 def planned(seen: Sequence[Seen], files: Sequence[Path]) -> DeployPlan:
@@ -95,3 +118,52 @@ def apply_text(document: DeployApply, paint: Painter) -> Iterator[str]:
         yield f"{paint(document.host, 'bold')}: nothing to change"
     else:
         yield f"{paint(document.host, 'bold')}: {counted(document.changes, 'change')} {paint('applied', 'green')}"
+
+
+def drifted(seen: Sequence[Drifted]) -> DeployDrift:
+    """Collect."""
+    return DeployDrift(
+        hosts=tuple(
+            HostDrift(
+                host=each.host,
+                since=each.body.since if each.body else None,
+                changes=each.plan.changes if each.plan else (),
+                differences=each.body.differences if each.body else (),
+                error=str(each.error) if each.error else None,
+            )
+            for each in seen
+        )
+    )
+
+
+def drift_code(seen: Sequence[Drifted]) -> ExitCode:
+    """4 when anything differs; else 3 when something could not be looked at, or compared with anything."""
+    if any(each.body and (each.body.planned or each.body.differences) for each in seen):
+        return ExitCode.FINDINGS
+    if errors := [each.error for each in seen if each.error is not None]:
+        return errors[0].exit_code if len(errors) == len(seen) else ExitCode.PARTIAL
+    return ExitCode.PARTIAL if any(each.body and each.body.since is None for each in seen) else ExitCode.DONE
+
+
+def drift_text(document: DeployDrift, paint: Painter) -> Iterator[str]:
+    """Write each host's differences, what a plan mends first."""
+    for host in document.hosts:
+        name = paint(host.host, "bold")
+        if host.error is not None:
+            yield f"{name}: {paint('could not be looked at', 'red')}: {printable(host.error)}"
+            continue
+        count = len(host.changes) + len(host.differences)
+        if host.since is None:
+            yield f"{name}: {paint('nothing is kept to compare with', 'yellow')}; keep it: opsctl deploy drift --accept"
+        elif not count:
+            yield f"{name}: {paint('as it was deployed', 'green')} ({when(host.since)})"
+        if count:
+            yield f"{name}: {paint(counted(count, 'difference'), 'red')}"
+        for change in host.changes:
+            yield from _change(change, paint)
+        for each in host.differences:
+            sign = {"added": "+", "removed": "-", "changed": "~"}[each.how]
+            yield f"  {paint(sign, _STYLES[sign])} {printable(each.what)}"
+            for mark, text in (("-", each.before), ("+", each.now)):
+                if text is not None:
+                    yield f"      {paint(mark + printable(text), 'red' if mark == '-' else 'green')}"

@@ -1,6 +1,7 @@
 """The host's side of a deployment. It needs Python 3.11 and nothing else: it is carried to hosts that have no opsctl.
 
     python3 agent.pyz observe < request.json     what there is of the resources asked for
+    python3 agent.pyz survey                     what somebody could have added besides
     python3 agent.pyz apply DIRECTORY            make a bundle's changes, or none of them
     python3 agent.pyz confirm ID                 a person is still let in: keep a guarded change
     python3 agent.pyz revert ID                  nobody confirmed in time: take it back

@@ -8,6 +8,7 @@ from typing import Any
 from . import apply as applying
 from . import host
 from .observe import fingerprint, observe
+from .survey import survey
 
 LOCKED, STALE, FAILED = 75, 76, 1
 
@@ -34,6 +35,8 @@ def _do(words: list[str]) -> dict[str, Any]:
                 "fingerprint": fingerprint(found),
                 "fingerprints": {key: fingerprint({key: state}) for key, state in found.items()},
             }
+        case ["survey"]:
+            return {"survey": survey()}
         case ["apply", directory]:
             return applying.apply(Path(directory))
         case ["confirm", name]:

@@ -88,6 +88,7 @@ USES: dict[str, Use] = {
     ),
     "deploy plan": Use("{dir}/inventory.toml", ((MANGLED, 2),), code=10, failing_words="{new}/inventory.toml"),
     "deploy apply": Use("{dir}/web1.plan.json", code=2),
+    "deploy drift": Use("{dir}/inventory.toml", code=10),
     "drill list": Use(),
     "drill show": Use(),
     "drill self-test": Use("--fault wp-password", ((MANGLED, 2), (IDENTITY, 4)), once=True),

@@ -1,0 +1,102 @@
+"""What somebody could have added to a host without touching what a plan names: one line for each thing there is.
+
+Only names, hashes and fingerprints: the survey of a host goes to the operator's machine and is kept there.
+"""
+
+import hashlib
+import json
+import os
+import pwd
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from . import host
+
+# Directories in which a file that nobody planned changes what the host does.
+WATCHED = (
+    "/etc/apt/apt.conf.d", "/etc/apt/sources.list.d", "/etc/apt/trusted.gpg.d", "/etc/cron.d", "/etc/cron.daily",
+    "/etc/cron.hourly", "/etc/cron.monthly", "/etc/cron.weekly", "/etc/ld.so.conf.d", "/etc/logrotate.d",
+    "/etc/mysql", "/etc/nginx", "/etc/pam.d", "/etc/php", "/etc/profile.d", "/etc/ssh", "/etc/sudoers.d",
+    "/etc/systemd/system", "/etc/tmpfiles.d", "/usr/local/bin", "/usr/local/sbin", "/var/spool/cron/crontabs",
+)  # fmt: skip
+FILES = (
+    "/etc/apt/sources.list", "/etc/crontab", "/etc/environment", "/etc/group", "/etc/hosts", "/etc/ld.so.preload",
+    "/etc/nftables.conf", "/etc/passwd", "/etc/rc.local", "/etc/sudoers",
+)  # fmt: skip
+_COUNTERS = re.compile(r"counter packets \d+ bytes \d+")
+_PROCESS = re.compile(r'"([^"]+)"')
+
+
+def survey() -> dict[str, str]:
+    """Everything found: what it is, and what it is like."""
+    found: dict[str, str] = {}
+    for lines in (_files(), _accounts(), _units(), _sockets(), _packages(), _firewall()):
+        found.update(lines)
+    return found
+
+
+def _files() -> Iterator[tuple[str, str]]:
+    for name in FILES:
+        yield from _file(Path(name))
+    for name in WATCHED:
+        for directory, _, files in os.walk(name):
+            for file in sorted(files):
+                yield from _file(Path(directory) / file)
+
+
+def _file(path: Path) -> Iterator[tuple[str, str]]:
+    try:
+        found = path.lstat()
+        if stat.S_ISLNK(found.st_mode):
+            yield f"file {path}", f"link to {os.readlink(path)}"
+        elif stat.S_ISREG(found.st_mode):
+            owner, group = host.owner_of(found)
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            yield f"file {path}", f"{owner}:{group} {stat.S_IMODE(found.st_mode):04o} {digest}"
+    except FileNotFoundError:
+        return
+
+
+def _accounts() -> Iterator[tuple[str, str]]:
+    """Accounts, who may become root, and every key that opens one."""
+    for entry in pwd.getpwall():
+        groups = " ".join(sorted(set(host.run("id", "-Gn", entry.pw_name, check=False).split())))
+        yield f"account {entry.pw_name}", f"uid {entry.pw_uid}, {entry.pw_shell}, groups {groups}"
+        keys = Path(entry.pw_dir) / ".ssh/authorized_keys"
+        lines = keys.read_text(errors="replace").splitlines() if keys.is_file() else []
+        for line in lines:
+            if line.strip() and not line.startswith("#"):
+                digest = hashlib.sha256(line.strip().encode()).hexdigest()[:16]
+                yield f"key of {entry.pw_name} {digest}", line.strip().split()[-1][:60]
+
+
+def _units() -> Iterator[tuple[str, str]]:
+    said = host.run("systemctl", "list-unit-files", "--state=enabled", "--output=json", "--no-pager")
+    for unit in json.loads(said):
+        yield f"unit {unit['unit_file']}", "enabled"
+
+
+def _sockets() -> Iterator[tuple[str, str]]:
+    """What listens for others; ports of this host alone change with every program that starts."""
+    for line in host.run("ss", "-Hltnup").splitlines():
+        words = line.split()
+        protocol, local = words[0], words[4]
+        if not local.startswith(("127.", "[::1]")):
+            process = _PROCESS.search(line)
+            yield f"port {protocol} {local}", process[1] if process else ""
+
+
+def _packages() -> Iterator[tuple[str, str]]:
+    """Names only: versions change with every security upgrade."""
+    for name in host.run("dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package}\n").splitlines():
+        status, _, package = name.partition(" ")
+        if status == "installed":
+            yield f"package {package}", "installed"
+
+
+def _firewall() -> Iterator[tuple[str, str]]:
+    rules = _COUNTERS.sub("counter", host.run("nft", "--stateless", "list", "ruleset", check=False))
+    for number, line in enumerate(line.strip() for line in rules.splitlines() if line.strip() not in ("", "}")):
+        yield f"firewall {number:03}", line
