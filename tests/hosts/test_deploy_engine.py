@@ -193,7 +193,7 @@ def test_only_one_changes_a_host_at_a_time(running: Host, agent: Agent) -> None:
         assert caught.value.exit_code == ExitCode.LOCKED
     finally:
         holder.kill()
-        holder.wait()
+        holder.communicate()
         running.shell("pkill -x sleep")
 
 

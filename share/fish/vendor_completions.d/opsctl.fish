@@ -7,7 +7,7 @@ function __opsctl_at
             set skip no
         else if contains -- $word --action --actor --allow --as --at --backup --by --ca-file --chat --config --confirm --csv --date-order --days --dir --dump --every --export --fault --for --gtid --host --keys-recipient --kind --label --limit --lock-dir --lock-wait --only --origin --out --parallel --param --place --reason --recipient --remove --repository --revert --root --rule --sample --samples --scratch-dir --sender --since --socket --stack --state-dir --status --subject --text --time --to --truth --until --value --why --zone
             set skip yes
-        else if contains -- (string join -- ' ' $at $word) demo init status doctor backup 'backup run' 'backup copy' 'backup list' 'backup show' 'backup verify' 'backup prune' 'backup layers' restore binlog 'binlog ship' 'binlog list' 'binlog gaps' drill 'drill run' 'drill list' 'drill show' 'drill self-test' health 'health run' 'health watch' maintenance 'maintenance on' 'maintenance off' 'maintenance status' notify 'notify list' 'notify test' anomalies 'anomalies collect' 'anomalies run' 'anomalies list' 'anomalies rules' 'anomalies explain' 'anomalies mute' 'anomalies unmute' 'anomalies acknowledge' 'anomalies backtest' schedule 'schedule install' 'schedule list' 'schedule run' 'schedule serve' vault 'vault init' 'vault migrate' 'vault import' 'vault verify' 'vault checkpoint' 'vault prove' 'vault check-proof' 'vault renew' 'vault attack-test' 'vault search' 'vault show' 'vault stats' 'vault log' deploy 'deploy plan' 'deploy apply' config 'config show' 'config validate' 'config generate' ledger 'ledger list' 'ledger show' 'ledger verify' 'ledger export'
+        else if contains -- (string join -- ' ' $at $word) demo init status doctor backup 'backup run' 'backup copy' 'backup list' 'backup show' 'backup verify' 'backup prune' 'backup layers' restore binlog 'binlog ship' 'binlog list' 'binlog gaps' drill 'drill run' 'drill list' 'drill show' 'drill self-test' health 'health run' 'health watch' maintenance 'maintenance on' 'maintenance off' 'maintenance status' notify 'notify list' 'notify test' anomalies 'anomalies collect' 'anomalies run' 'anomalies list' 'anomalies rules' 'anomalies explain' 'anomalies mute' 'anomalies unmute' 'anomalies acknowledge' 'anomalies backtest' schedule 'schedule install' 'schedule list' 'schedule run' 'schedule serve' vault 'vault init' 'vault migrate' 'vault import' 'vault verify' 'vault checkpoint' 'vault prove' 'vault check-proof' 'vault renew' 'vault attack-test' 'vault search' 'vault show' 'vault stats' 'vault log' deploy 'deploy plan' 'deploy apply' 'deploy drift' config 'config show' 'config validate' 'config generate' ledger 'ledger list' 'ledger show' 'ledger verify' 'ledger export'
             set -a at $word
         end
     end
@@ -568,6 +568,7 @@ complete -c opsctl -n '__opsctl_is vault log' -l lock-wait -r -d 'Wait this long
 complete -c opsctl -n '__opsctl_is vault log' -l help -s h -d 'Show this message and exit.'
 complete -c opsctl -n '__opsctl_is deploy' -f -a plan -d 'Show what would change on each host; nothing is changed.'
 complete -c opsctl -n '__opsctl_is deploy' -f -a apply -d 'Make the changes of a plan, all or none; a plan of a host that has changed since is refused.'
+complete -c opsctl -n '__opsctl_is deploy' -f -a drift -d 'Find what is no longer as it was deployed: files, accounts, keys, units, ports, packages, the firewall.'
 complete -c opsctl -n '__opsctl_is deploy' -l help -s h -d 'Show this message and exit.'
 complete -c opsctl -n '__opsctl_is deploy plan' -l host -r -d 'Only this host. Repeatable.'
 complete -c opsctl -n '__opsctl_is deploy plan' -l out -r -d 'Keep the plans there, signed, for apply.'
@@ -589,6 +590,15 @@ complete -c opsctl -n '__opsctl_is deploy apply' -l debug -d 'Show tracebacks.'
 complete -c opsctl -n '__opsctl_is deploy apply' -l no-color -d 'No colours; so does NO_COLOR=1.'
 complete -c opsctl -n '__opsctl_is deploy apply' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
 complete -c opsctl -n '__opsctl_is deploy apply' -l help -s h -d 'Show this message and exit.'
+complete -c opsctl -n '__opsctl_is deploy drift' -l host -r -d 'Only this host. Repeatable.'
+complete -c opsctl -n '__opsctl_is deploy drift' -l accept -d 'What is there now, beside what a plan names, is right from now on.'
+complete -c opsctl -n '__opsctl_is deploy drift' -l config -r -d 'Settings file (default: ./ or /etc/opsctl/opsctl.toml).'
+complete -c opsctl -n '__opsctl_is deploy drift' -l json -d 'Answer in JSON (its schemas: docs/schemas).'
+complete -c opsctl -n '__opsctl_is deploy drift' -l quiet -s q -d 'Say nothing on success, show no progress.'
+complete -c opsctl -n '__opsctl_is deploy drift' -l debug -d 'Show tracebacks.'
+complete -c opsctl -n '__opsctl_is deploy drift' -l no-color -d 'No colours; so does NO_COLOR=1.'
+complete -c opsctl -n '__opsctl_is deploy drift' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
+complete -c opsctl -n '__opsctl_is deploy drift' -l help -s h -d 'Show this message and exit.'
 complete -c opsctl -n '__opsctl_is config' -f -a show -d 'Show every effective setting and where its value comes from.'
 complete -c opsctl -n '__opsctl_is config' -f -a validate -d 'Check the settings file; every mistake is named at once.'
 complete -c opsctl -n '__opsctl_is config' -f -a generate -d 'Write a settings file with every key, its meaning and its default to standard output.'
