@@ -90,7 +90,6 @@ def service(planned: Planned, machine: Machine) -> str:
         MARK,
         "[Unit]",
         f"Description=opsctl: {planned.row.what}",
-        "Documentation=man:opsctl(1)",
         "Wants=network-online.target",
         "After=network-online.target mariadb.service",
         "",
