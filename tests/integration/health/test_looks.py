@@ -124,6 +124,22 @@ def test_php_whose_workers_are_all_busy_is_a_failure_at_its_deadline(place: Path
     assert "no whole answer within 0.5 s" in found.found
 
 
+def test_php_whose_queue_is_full_is_a_failure(place: Path) -> None:
+    path = str(place / "php.sock")
+    with contextlib.ExitStack() as stack:
+        busy = stack.enter_context(socket.socket(socket.AF_UNIX))
+        busy.bind(path)
+        busy.listen(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                waiting = stack.enter_context(socket.socket(socket.AF_UNIX))
+                waiting.setblocking(False)
+                waiting.connect(path)
+        found = php_fpm_probe(Path(path), 5).run(LocalRunner())
+    assert found.outcome is Outcome.FAILED
+    assert "no worker answers" in found.found
+
+
 class TestContract(ProbeContract):
     @pytest.fixture(params=["disk", "unit", "timer", "php", "certificate"])
     def probe(self, request: pytest.FixtureRequest, tmp_path: Path) -> Probe:

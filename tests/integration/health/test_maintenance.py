@@ -18,7 +18,7 @@ SERVERS = """
     include STATE/http*.conf;
     server { listen PORT_web; server_name blog.example; include STATE/server*.conf;
              error_page 404 /404.html; location = /404.html { return 200 "not here"; }
-             location /busy { return 503 "the site's own words"; } location / { return 200 "blog"; } }
+             location /busy { return 503; } location / { return 200 "blog"; } }
     server { listen PORT_web; server_name shop.example; include STATE/server*.conf; location / { return 200 "shop"; } }
     server { listen PORT_web; server_name www.blog.example; return 301 http://blog.example; }
 """
@@ -108,9 +108,14 @@ def test_it_ends_by_itself_when_its_time_has_come(program: Program, nginx: Nginx
     assert program.json("maintenance", "status")[1]["maintenance"] is None
 
 
-def test_what_the_site_itself_answers_with_503_keeps_its_own_words(program: Program, nginx: Nginx) -> None:
+def test_a_503_of_the_site_itself_is_not_taken_for_maintenance(program: Program, nginx: Nginx) -> None:
+    on(program)
     on(program, "--allow", "127.0.0.1")
-    assert ask(nginx, "blog.example", "/busy")[::2] == (503, "the site's own words")
+    settled(nginx, "blog.example", 200)
+    status, headers, body = ask(nginx, "blog.example", "/busy")
+    assert status == 503
+    assert headers["Retry-After"] is None
+    assert "We are working" not in body
 
 
 def test_health_takes_503_for_right_restarts_nothing_and_tells_nobody(program: Program, nginx: Nginx) -> None:
