@@ -123,7 +123,6 @@ def _require_includes(desk: Desk) -> None:
         lines = "".join(f"\n  {gap.line}  in {gap.where}" for gap in missing)
         raise SettingsError(
             f"nginx does not include what maintenance needs:{lines}",
-            where=str(desk.config),
             hint="add the lines; what is left is shown by: opsctl maintenance status",
         )
 

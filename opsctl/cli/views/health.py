@@ -49,7 +49,7 @@ class HealthRun(Document):
 def problems(told: Told) -> list[str]:
     """Sentences about messages that did not go out."""
     failed = [f"not told to {each.target}: {each.error}" for each in told.attempts if each.error]
-    return [*failed, *told.problems]
+    return list(dict.fromkeys((*failed, *told.problems)))
 
 
 def looked(stack: str, report: Report, unwatched: Sequence[str], said: Sequence[str]) -> HealthRun:
