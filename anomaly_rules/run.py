@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict
+
 from anomaly_rules.catalogue import Catalogue
 from anomaly_rules.engine import SOURCES, Judged, judge
 from anomaly_rules.findings import Event, Finding, FindingBody, advance, fold, record, stored
@@ -14,9 +16,15 @@ from anomaly_rules.words import moment
 from opsctl.core.errors import SettingsError
 from opsctl.core.ledger import Ledger
 from opsctl.core.locks import lock
+from opsctl.core.record import Record
+from opsctl.core.result import Outcome
 from opsctl.core.rule import Rule, Series
 
 LOCK = "anomalies"
+RUN = "anomalies-run"
+RUN_VERSION = 1
+FRESH = timedelta(hours=26)
+"""How long a run says that somebody looks: it is due every hour, and after a day nobody did."""
 _SHORTEST_PREFIX = 4
 
 
@@ -63,13 +71,49 @@ class Ran:
         return tuple(each for each in self.open if each.newest.rule != SOURCES and not each.muted_at(self.at))
 
 
+class RunBody(BaseModel):
+    """That everything was judged, and what came of it: how many rules, those without an answer, open findings by id."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rules: int
+    unchecked: tuple[str, ...]
+    learning: tuple[str, ...]
+    findings: tuple[str, ...]
+    opened: int
+    resolved: int
+
+
 def run(watch: Watch, at: datetime, *, wait_s: float = 0.0) -> Ran:
     """Judge now, and write what happened to findings into the ledger. Raises LockedError beside another run."""
     with lock(watch.lock_dir, LOCK, doing="anomalies run", wait_s=wait_s):
         ran = _judged(watch, at, watch.catalogue.rules, stored(watch.ledger, watch.stack))
         for body in ran.events:
             watch.ledger.append(record(body, watch.stack, at))
+        watch.ledger.append(_record(watch, ran))
     return ran
+
+
+def _record(watch: Watch, ran: Ran) -> Record[RunBody]:
+    """The proof that somebody looked: without it, no findings would be the same as no run."""
+    could_not = Outcome.COULD_NOT_RUN if ran.unread or ran.unchecked else Outcome.PASSED
+    return Record(
+        kind=RUN,
+        version=RUN_VERSION,
+        subject=watch.stack,
+        started=ran.at,
+        finished=ran.at,
+        outcome=Outcome.FAILED if ran.counted else could_not,
+        fresh_until=ran.at + FRESH,
+        body=RunBody(
+            rules=len(ran.judged),
+            unchecked=tuple(answer.rule for answer in ran.unchecked),
+            learning=tuple(answer.rule for answer in ran.learning),
+            findings=tuple(finding.id for finding in ran.open),
+            opened=sum(body.event is Event.OPENED for body in ran.events),
+            resolved=sum(body.event is Event.RESOLVED for body in ran.events),
+        ),
+    )
 
 
 def look(watch: Watch, at: datetime, rules: Sequence[str] = ()) -> Ran:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from anomaly_rules import run as running
-from anomaly_rules.collect import collect
+from anomaly_rules.collect import Collected, collect
 from anomaly_rules.findings import history
 from anomaly_rules.metric import Cadence
 from opsctl.cli.output import Answer
@@ -27,17 +27,20 @@ app = new_group("Measure, and judge what was measured.")
 @command(app, "collect")
 def collect_samples(session: Session) -> Answer:
     """Read every source, and keep what is new or was revised; a source that cannot be read stops no other."""
+    document = collect_view.collected(_collected(session))
+    code = ExitCode.PARTIAL if document.unreadable else ExitCode.DONE
+    return Answer(document, lambda paint: collect_view.collect_text(document, paint), code, report=True)
+
+
+def _collected(session: Session) -> tuple[Collected, ...]:
     settings = session.settings
-    found = collect(
+    return collect(
         measuring.collectors(settings),
         measuring.store(settings),
         measuring.limits(settings),
         session.progress,
         now=utcnow(),
     )
-    document = collect_view.collected(found)
-    code = ExitCode.PARTIAL if document.unreadable else ExitCode.DONE
-    return Answer(document, lambda paint: collect_view.collect_text(document, paint), code, report=True)
 
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The finding's id, or its beginning.")]
@@ -52,9 +55,12 @@ def run(
     ] = None,
     rule: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this rule (again for more).")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge now, and write and send nothing.")] = False,
+    collect_first: Annotated[bool, typer.Option("--collect", help="Read every source first, as collect does.")] = False,
 ) -> Answer:
     """Judge all measurements; exit 4 with findings, else 3 when something could not be checked."""
     settings = session.settings
+    if collect_first:
+        _collected(session)
     watch = watching.watch(settings)
     wanted = tuple(rule or ())
     for name in wanted:

@@ -31,6 +31,7 @@ def machine(loaded: Loaded[Settings]) -> Machine:
         secrets={
             "signing": (settings.trust.signing_key,),
             "database": _there(*((database.backup_password_file, database.ship_password_file) if database else ())),
+            "watch": _there(database.watch_password_file) if database else (),
             "health": _there(settings.health.database_password_file),
             "repositories": tuple(path for each in settings.repositories for path in _repository_secrets(each)),
             "identities": _there(*((*drill.identity_files, *drill.keys_identity_files) if drill else ())),

@@ -17,7 +17,7 @@ from opsctl.schedule.records import JobBody
 TEXTFILE = "opsctl_jobs"
 LATE = "late"
 # Findings of these were told by themselves, each once; that they ran is all there is to say of the job.
-_TELL_THEMSELVES = frozenset({"health"})
+_TELL_THEMSELVES = frozenset({"health", "anomalies-run"})
 _FOUND_SOMETHING = frozenset({int(ExitCode.FINDINGS), int(ExitCode.PARTIAL)})
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from opsctl.core.job import Job
 
 Need = Literal["backup", "certificates", "copies", "drill", "repository", "vault"]
-Secret = Literal["signing", "database", "repositories", "identities", "vault", "notify", "health"]
+Secret = Literal["signing", "database", "repositories", "identities", "vault", "notify", "health", "watch"]
 Place = Literal["repositories", "scratch", "media", "signs"]
 
 _HOUR_S = 3600.0
@@ -152,6 +152,19 @@ ROWS: tuple[Row, ...] = (
         "a look at all certificates",
         needs=("certificates",),
         delay_s=300,
+    ),
+    Row(
+        Job(
+            name="anomalies",
+            argv=("anomalies", "run", "--collect"),
+            calendar="*:05",
+            runs_on="host",
+            timeout_s=1800,
+            expects="anomalies-run",
+        ),
+        "what is measured, measured and judged",
+        delay_s=120,
+        secrets=("repositories", "watch"),
     ),
     Row(
         Job(

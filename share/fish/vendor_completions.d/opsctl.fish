@@ -319,6 +319,7 @@ complete -c opsctl -n '__opsctl_is anomalies collect' -l help -s h -d 'Show this
 complete -c opsctl -n '__opsctl_is anomalies run' -l at -r -d 'Judge what was known then; nothing is written or sent. It names its zone.'
 complete -c opsctl -n '__opsctl_is anomalies run' -l rule -r -d 'Only this rule (again for more).'
 complete -c opsctl -n '__opsctl_is anomalies run' -l dry-run -d 'Judge now, and write and send nothing.'
+complete -c opsctl -n '__opsctl_is anomalies run' -l collect -d 'Read every source first, as collect does.'
 complete -c opsctl -n '__opsctl_is anomalies run' -l config -r -d 'Settings file (default: ./ or /etc/opsctl/opsctl.toml).'
 complete -c opsctl -n '__opsctl_is anomalies run' -l json -d 'Answer in JSON (its schemas: docs/schemas).'
 complete -c opsctl -n '__opsctl_is anomalies run' -l quiet -s q -d 'Say nothing on success, show no progress.'

@@ -14,7 +14,7 @@ from opsctl.schedule.serve import Clock
 from tests.integration.schedule.conftest import Recorded
 
 OFTEN = '[[jobs]]\nname = "ledger-verify"\ncalendar = "*:*:0/3"\n'
-QUIET = "".join(f'[[jobs]]\nname = "{name}"\nenabled = false\n' for name in ("health", "arrivals"))
+QUIET = "".join(f'[[jobs]]\nname = "{name}"\nenabled = false\n' for name in ("health", "arrivals", "anomalies"))
 ONLY = f'{QUIET}[[jobs]]\nname = "drill"\nenabled = false\n'
 
 

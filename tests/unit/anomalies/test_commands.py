@@ -93,6 +93,17 @@ def test_a_healthy_bill_is_quiet(opsctl: Opsctl) -> None:
     assert document["findings"] == document["unchecked"] == []
 
 
+def test_a_run_may_collect_first_and_leaves_a_record_that_somebody_looked(
+    opsctl: Opsctl, settings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert opsctl("run", "--collect")["findings"] == []
+    capsys.readouterr()
+    run(["ledger", "list", "--kind", "anomalies-run", "--json", "--config", str(settings)])
+    (entry,) = json.loads(capsys.readouterr().out)["entries"]
+    assert entry["outcome"] == "passed"
+    assert entry["fresh_until"]
+
+
 def test_seven_days_without_cost_are_found(opsctl: Opsctl, tmp_path: Path) -> None:
     bill(tmp_path / "bill.csv", outage_days=7)
     opsctl("collect")
