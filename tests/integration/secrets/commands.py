@@ -84,7 +84,7 @@ USES: dict[str, Use] = {
     "anomalies acknowledge": Use("{finding}", once=True),
     "anomalies backtest": Use(
         "--csv {dir}/series.csv --time day --value cost --rule outlier",
-        failing_words="--csv {dir}/none.csv --time day --value cost --rule outlier",
+        failing_words="--csv {dir}/series.csv --time day --value cost --rule none",
     ),
     "deploy plan": Use("{dir}/inventory.toml", ((MANGLED, 2),), code=10, failing_words="{new}/inventory.toml"),
     "deploy apply": Use("{dir}/web1.plan.json", code=2),

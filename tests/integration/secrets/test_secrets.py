@@ -51,7 +51,9 @@ def test_every_command_is_tried_here() -> None:
 @pytest.mark.parametrize("path", USES)
 def test_a_command_says_no_secret_whether_it_succeeds_or_fails(story: Story, path: str) -> None:
     runs = story.of(path)
-    assert {run.expected == 0 for run in runs} == {True, False}
+    expected = {run.expected for run in runs}
+    assert USES[path].code in expected
+    assert any(expected)
     for run in runs:
         watched = run.watched
         assert story.host.sentinels.found_in(watched.out + watched.err) == [], watched.words
