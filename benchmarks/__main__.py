@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("start", "backup", "files", "peers", "replay", "drill", "vault", "anomalies", "health")
+NAMES = ("start", "backup", "files", "peers", "replay", "drill", "vault", "anomalies", "health", "repositories")
 
 
 def main() -> None:

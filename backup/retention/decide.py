@@ -98,7 +98,8 @@ class _Reasons:
 def decide(holdings: Holdings, policy: Policy) -> Decision:
     """Judge everything."""
     backups = sorted(holdings.backups, key=lambda backup: backup.id)
-    whole = [backup for backup in backups if _is_whole(backup, {each.id: each for each in backups})]
+    known = {backup.id: backup for backup in backups}
+    whole = [backup for backup in backups if _is_whole(backup, known)]
     reasons = _by_rules(backups, whole, policy)
     reasons.add([backup for backup in whole if backup.proved][-1:], "the newest that passed a drill")
     base = _base(holdings.logs, whole, policy)

@@ -73,7 +73,7 @@ def holdings_of(repository: Repository) -> Holdings:
     backups = tuple(
         Kept(
             each.id,
-            moment_of(each.id),
+            each.started,
             sound=not (each.id in repository.unverified or repository.bad & each.archives.keys())
             and _is_whole(each, here, has_tables=has_tables),
             parent=each.parent,
@@ -182,9 +182,11 @@ def _corrected(holdings: Holdings, wrong: set[str], locked: set[str]) -> Holding
     def lock(things: Iterable[Kept]) -> tuple[Kept, ...]:
         return tuple(replace(each, locked=each.locked or each.id in locked) for each in things)
 
+    # Older backups that were thought to end in the same log are wrong about it as well.
+    places = {each.position: each.id for each in holdings.backups if each.id in wrong}
     backups = lock(holdings.backups)
     return Holdings(
-        tuple(replace(each, position=None) if each.id in wrong else each for each in backups),
+        tuple(replace(each, position=None) if each.id <= places.get(each.position, "") else each for each in backups),
         tuple(replace(log, locked=log.locked or log.id in locked) for log in holdings.logs),
         lock(holdings.exports),
     )

@@ -10,6 +10,7 @@ from backup.layers import layers as look_at_layers
 from backup.logical.catalog import export_ids, is_export, read_export
 from backup.logical.run import run_export
 from backup.run import run_backup
+from backup.summary import Memory, manifests, remember_one, summaries
 from backup.verify import verify_backup, verify_export
 from opsctl.cli.output import Answer
 from opsctl.cli.session import Session, command, new_group
@@ -49,6 +50,7 @@ def run(session: Session, kind: KindOption = None) -> Answer:
     manifest = run_backup(host, kind=kind, lock_wait_s=session.options.lock_wait_s)
     wire.pin(session.settings)
     copies = copying.copy_after_backup(session.settings, host)
+    remember_one(host.catalog, manifest, host.machine.state_dir)
     document = view.BackupRun(manifest=manifest, copies=copies_view.copied(copies))
     return Answer(document, lambda paint: view.run_text(document, paint), copying.exit_code(copies), report=True)
 
@@ -87,10 +89,11 @@ def _export(session: Session) -> Answer:
 
 @command(app, "list")
 def list_(session: Session, repository: RepositoryOption = None) -> Answer:
-    """List all backups, and logical exports, oldest first; each one's signature is verified."""
+    """List all backups, and logical exports, oldest first; each one's signature was verified."""
     catalog = wire.catalog(session.settings, repository)
-    manifests = [catalog.manifest(backup_id) for backup_id in catalog.backup_ids()]
-    document = view.listed(catalog.store.where, manifests, [read_export(catalog, each) for each in export_ids(catalog)])
+    memory = Memory(session.settings.machine.state_dir, catalog)
+    found = summaries(catalog, manifests(catalog), memory)
+    document = view.listed(catalog.store.where, found, [read_export(catalog, each) for each in export_ids(catalog)])
     return Answer(document, lambda paint: view.list_text(document, paint))
 
 

@@ -46,6 +46,8 @@ def figures(pairs: Sequence[tuple[str, str]], paint: Painter, *, indent: int = 0
 
 def wrap(text: str, width: int) -> list[str]:
     """Wrap a text, never between a number and its unit; never empty."""
+    if len(text) <= width and " ".join(text.split()) == text:
+        return [text]
     held = _UNIT.sub(f"\\1{_HOLD}\\2", text)
     lines = textwrap.wrap(held, max(width, NARROWEST), break_on_hyphens=False)
     return [line.replace(_HOLD, " ") for line in lines] or [""]

@@ -14,7 +14,7 @@ from backup.retention.pruned import newest_pruned
 from backup.retention.records import KIND, VERSION, PruneBody
 from backup.settings import Repository as RepositorySection
 from backup.settings import RetentionSection
-from backup.summary import summaries
+from backup.summary import Memory, remember, summaries
 from backup.sweep.records import known
 from opsctl.core.clock import utcnow
 from opsctl.core.errors import OpsError, SettingsError
@@ -49,7 +49,7 @@ def plan(settings: Settings, name: str | None) -> Plan:
     repository = Repository(
         catalog,
         here,
-        summaries(catalog, here),
+        summaries(catalog, here, Memory(settings.machine.state_dir, catalog)),
         proved,
         unverified(ledger, catalog.stack, where),
         known(ledger, catalog.stack, where).bad,
@@ -104,10 +104,12 @@ def _prune(settings: Settings, chosen: RepositorySection, progress: Progress, st
     decision = found.decision
     progress.step(f"Pruning {chosen.name}", total_bytes=found.removal.size)
     signer = Signer(settings.trust.signing_key)
+    catalog = found.repository.catalog
     done = prune(found.repository, found.holdings, decision, name=chosen.name, signer=signer, progress=progress.advance)
+    remember(catalog, settings.machine.state_dir)
     return PruneBody(
         repository=chosen.name,
-        where=found.repository.catalog.store.where,
+        where=catalog.store.where,
         backups=tuple(verdict.id for verdict in decision.backups if not verdict.stays),
         exports=tuple(verdict.id for verdict in decision.exports if not verdict.stays),
         logs=sum(1 for verdict in decision.logs if not verdict.stays),

@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 
+from backup.summary import remember
 from backup.sweep.records import SweepBody
 from backup.sweep.run import Growth, sweep
 from opsctl.core.progress import Progress
 from opsctl.core.record import Record
+from opsctl.core.result import Outcome
 from opsctl.overview import wire
 from opsctl.settings import Settings
 
@@ -20,5 +22,8 @@ def run(settings: Settings, name: str | None, percent: float, *, progress: Progr
         timedelta(hours=settings.backup.fresh_h if settings.backup else _FRESH_H) + late,
         timedelta(minutes=settings.binlog.fresh_min) + late,
     )
-    ledger = wire.ledger(settings)
-    return sweep(wire.catalog(settings, chosen.name), chosen.name, percent, growth, ledger=ledger, progress=progress)
+    catalog, ledger = wire.catalog(settings, chosen.name), wire.ledger(settings)
+    record = sweep(catalog, chosen.name, percent, growth, ledger=ledger, progress=progress)
+    if record.outcome is Outcome.PASSED:
+        remember(catalog, settings.machine.state_dir)
+    return record

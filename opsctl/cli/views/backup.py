@@ -10,6 +10,7 @@ from backup.catalog import Catalog
 from backup.chain import ChainError, parents_of
 from backup.logical.document import Export
 from backup.manifest import Manifest, Phase
+from backup.summary import Summary
 from opsctl.cli.output import Document, Painter
 from opsctl.cli.table import Cell, figures, table
 from opsctl.cli.views import export
@@ -100,11 +101,25 @@ def summary(manifest: Manifest) -> BackupRow:
     )
 
 
-def listed(repository: str, manifests: Sequence[Manifest], exports: Sequence[Export]) -> BackupList:
+def listed(repository: str, backups: Sequence[Summary], exports: Sequence[Export]) -> BackupList:
     """Collect."""
     return BackupList(
         repository=repository,
-        backups=tuple(summary(manifest) for manifest in manifests),
+        backups=tuple(
+            BackupRow(
+                id=each.id,
+                backup_kind=each.kind,
+                parent=each.parent,
+                started=each.started,
+                finished=each.finished,
+                plain_size=each.plain_size,
+                cipher_size=each.cipher_size,
+                stored_size=each.stored_size,
+                tables=each.tables,
+                files=each.files,
+            )
+            for each in backups
+        ),
         exports=tuple(export.summary(each) for each in exports),
     )
 

@@ -5,7 +5,7 @@ import os
 import secrets
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from io import BufferedIOBase
 from pathlib import Path
@@ -110,21 +110,34 @@ class DirectoryStore:
             sync_directory(directory.parent)
 
     def _walk(self, folder: str, prefix: str) -> Iterator[Stored]:
-        try:
-            entries = sorted(os.scandir(self.directory / folder), key=_sort_name)
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        for entry in entries:
-            key = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.name.startswith("."):
+        """Depth first, on a stack of its own: years of backups are a hundred thousand files."""
+        waiting = [(folder, True)]
+        while waiting:
+            path, is_folder = waiting.pop()
+            if is_folder:
+                waiting.extend(self._inside(path, prefix))
                 continue
-            if entry.is_dir(follow_symlinks=False):
-                if key.startswith(prefix) or prefix.startswith(f"{key}/"):
-                    yield from self._walk(key, prefix)
-            elif key.startswith(prefix):
-                with contextlib.suppress(FileNotFoundError):  # deleted while we list
-                    found = entry.stat()
-                    yield Stored(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+            try:
+                found = os.stat(f"{self.directory}/{path}")
+            except FileNotFoundError:  # deleted while we list
+                continue
+            yield Stored(path, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+
+    def _inside(self, folder: str, prefix: str) -> Sequence[tuple[str, bool]]:
+        """What a directory holds, the last first: keys with the prefix, and directories in which there may be some."""
+        try:
+            with os.scandir(f"{self.directory}/{folder}") as entries:
+                found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        above = f"{folder}/" if folder else ""
+        found.sort(key=_sort_name, reverse=True)
+        return [
+            (above + name, is_folder)
+            for name, is_folder in found
+            if name[0] != "."
+            and (f"{above}{name}".startswith(prefix) or (is_folder and prefix.startswith(f"{above}{name}/")))
+        ]
 
     @contextlib.contextmanager
     def _explained(self, key: str) -> Iterator[None]:
@@ -245,5 +258,6 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _sort_name(entry: os.DirEntry[str]) -> str:
-    return f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name
+def _sort_name(entry: tuple[str, bool]) -> str:
+    name, is_folder = entry
+    return f"{name}/" if is_folder else name

@@ -84,7 +84,7 @@ complete -c opsctl -n '__opsctl_is doctor' -l lock-wait -r -d 'Wait this long fo
 complete -c opsctl -n '__opsctl_is doctor' -l help -s h -d 'Show this message and exit.'
 complete -c opsctl -n '__opsctl_is backup' -f -a run -d 'Take a backup, read it back, sign it, publish it, and copy it to the other repositories.'
 complete -c opsctl -n '__opsctl_is backup' -f -a copy -d 'Copy what is missing in the other repositories, reading each object back.'
-complete -c opsctl -n '__opsctl_is backup' -f -a list -d 'List all backups, and logical exports, oldest first; each one\'s signature is verified.'
+complete -c opsctl -n '__opsctl_is backup' -f -a list -d 'List all backups, and logical exports, oldest first; each one\'s signature was verified.'
 complete -c opsctl -n '__opsctl_is backup' -f -a show -d 'Show what a backup, or a logical export, holds.'
 complete -c opsctl -n '__opsctl_is backup' -f -a verify -d 'Check that a backup is still what was signed: every archive\'s size and hash, and nothing extra.'
 complete -c opsctl -n '__opsctl_is backup' -f -a prune -d 'Delete what no rule of [retention] keeps and nothing that stays needs.'
