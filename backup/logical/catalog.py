@@ -9,6 +9,7 @@ from opsctl.core.signing import Namespace
 from opsctl.core.store import get
 
 MAKE = "opsctl backup run --kind logical"
+DRILL = "opsctl drill run --export latest"
 LATEST = "latest"
 
 

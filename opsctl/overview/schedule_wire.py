@@ -32,6 +32,7 @@ def machine(loaded: Loaded[Settings]) -> Machine:
             "signing": (settings.trust.signing_key,),
             "database": _there(*((database.backup_password_file, database.ship_password_file) if database else ())),
             "watch": _there(database.watch_password_file) if database else (),
+            "export": _there(database.export_password_file if database else None),
             "health": _there(settings.health.database_password_file),
             "repositories": tuple(path for each in settings.repositories for path in _repository_secrets(each)),
             "identities": _there(*((*drill.identity_files, *drill.keys_identity_files) if drill else ())),
@@ -85,6 +86,7 @@ def _has(settings: Settings) -> list[Need]:
         "copies": len(settings.repositories) > 1,
         "certificates": bool(settings.health.certificates) or any("https:" in visit.url for visit in settings.visits),
         "drill": settings.drill is not None and bool(settings.repositories),
+        "exports": settings.database is not None and settings.database.export_user is not None,
         "repository": bool(settings.repositories),
         "vault": settings.vault is not None and settings.database is not None,
     }

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from backup.copies.behind import Behind
 from backup.layers import Layer, layers
+from backup.logical.catalog import DRILL, MAKE
 from backup.survey import Drilled, Reach, Survey
 from backup.sweep.records import KIND as SWEEP
 from backup.sweep.records import SweepBody
@@ -65,6 +66,7 @@ def look(
         due=(
             *_unseen(surveys),
             *_due(settings, found, reach, drills, now),
+            *_export_due(settings, found[4], now),
             *_unread(surveys, ledger, settings.stack.name, now),
             *_uncopied(copies, timedelta(minutes=settings.copies.fresh_min), now),
         ),
@@ -80,6 +82,18 @@ def _unseen(surveys: Sequence[Survey]) -> Iterator[Due]:
     for each in surveys:
         if each.problem:
             yield Due(f"a look at the repository '{each.name}' ({each.where}): {each.problem}", "opsctl doctor")
+
+
+def _export_due(settings: Settings, layer: Layer, now: datetime) -> Iterator[Due]:
+    """A logical export, and its drill, where there was ever one."""
+    if not layer.configured:
+        return
+    days = settings.backup.export_fresh_days if settings.backup else 8
+    if not _within(timedelta(days=days), layer.succeeded, now):
+        yield Due(f"a logical export: none within {days:g} days", MAKE)
+    drill_days = settings.objectives.drill_days
+    if not _within(timedelta(days=drill_days), layer.drilled, now):
+        yield Due(f"a drill of the logical export: none passed within {drill_days} days", DRILL)
 
 
 def _unread(surveys: Sequence[Survey], ledger: Ledger, stack: str, now: datetime) -> Iterator[Due]:

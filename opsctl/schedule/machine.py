@@ -14,6 +14,7 @@ from opsctl.schedule.table import ROWS, Need, Place, Row, Secret
 
 _NEEDS: dict[Need, str] = {
     "copies": "a second repository",
+    "exports": "database.export_user",
     "repository": "[[repositories]]",
     "certificates": "[[visits]] by https",
 }

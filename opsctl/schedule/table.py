@@ -8,8 +8,8 @@ from typing import Literal
 
 from opsctl.core.job import Job
 
-Need = Literal["backup", "certificates", "copies", "drill", "repository", "vault"]
-Secret = Literal["signing", "database", "repositories", "identities", "vault", "notify", "health", "watch"]
+Need = Literal["backup", "certificates", "copies", "drill", "exports", "repository", "vault"]
+Secret = Literal["signing", "database", "export", "repositories", "identities", "vault", "notify", "health", "watch"]
 Place = Literal["repositories", "scratch", "media", "signs"]
 
 _HOUR_S = 3600.0
@@ -51,6 +51,21 @@ ROWS: tuple[Row, ...] = (
         needs=("backup",),
         delay_s=900,
         secrets=("signing", "database", "repositories"),
+        writes=("repositories",),
+    ),
+    Row(
+        Job(
+            name="export",
+            argv=("backup", "run", "--kind", "logical", "--lock-wait", "3600"),
+            calendar="Sat *-*-* 03:30:00",
+            runs_on="host",
+            timeout_s=8 * _HOUR_S,
+            expects="export",
+        ),
+        "weekly logical export",
+        needs=("backup", "exports"),
+        delay_s=900,
+        secrets=("signing", "export", "repositories"),
         writes=("repositories",),
     ),
     Row(

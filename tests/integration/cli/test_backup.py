@@ -1,12 +1,17 @@
 """`opsctl backup` and `opsctl binlog` on a customer's host, from the command line to the repository."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from opsctl.core.clock import utcnow
 from opsctl.core.locks import lock
+from opsctl.overview import wire
 from opsctl.overview.demo.stack import DemoStack
+from opsctl.overview.status import look
+from opsctl.settings import load_settings
 from tests.integration.cli.conftest import Machine
 
 
@@ -161,6 +166,8 @@ def test_a_logical_export_is_made_listed_shown_verified_drilled_and_restored(cus
     code, document = customer.json("backup", "verify", row["id"])
     assert (code, document["backups"][0]["outcome"]) == (0, "passed")
     assert customer.json("backup", "verify", "--all")[1]["backups"][0]["backup_id"] == row["id"]
+    due = {each["command"] for each in customer.json("status")[1]["due"]}
+    assert ("opsctl drill run --export latest" in due, "opsctl backup run --kind logical" in due) == (True, False)
     code, document = customer.json("drill", "run", "--export", "latest")
     assert (code, {result["outcome"] for result in document["report"]["body"]["results"]}) == (0, {"passed"}), document
     drill_id = document["report"]["body"]["id"]
@@ -169,7 +176,12 @@ def test_a_logical_export_is_made_listed_shown_verified_drilled_and_restored(cus
     found = layer()
     assert found["drilled"] == document["report"]["finished"]
     assert None not in (found["succeeded"], found["verified"])
-    assert customer.json("status")[1]["last_drill"] is None, "a drill of an export is none of a backup"
+    status = customer.json("status")[1]
+    assert status["last_drill"] is None, "a drill of an export is none of a backup"
+    assert "opsctl drill run --export latest" not in {each["command"] for each in status["due"]}
+    settings = load_settings(customer.config).settings
+    later = look(settings, wire.surveys(settings), wire.ledger(settings), at=utcnow() + timedelta(days=9))
+    assert "opsctl backup run --kind logical" in {each.command for each in later.due}
     to = customer.directory / "loaded"
     code, out, err = customer.opsctl("restore", "--export", row["id"], "--to", str(to))
     assert code == 0, err
