@@ -197,6 +197,20 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         Job(
+            name="sample",
+            argv=("backup", "verify", "--sample", "4"),
+            calendar="*-*-* 03:15:00",
+            runs_on="drill_host",
+            timeout_s=8 * _HOUR_S,
+            expects="sweep",
+        ),
+        "a part of all archives read again, and whether new ones arrive",
+        needs=("repository",),
+        delay_s=900,
+        secrets=("repositories",),
+    ),
+    Row(
+        Job(
             name="drill",
             argv=("drill", "run"),
             calendar=_EVERY_SIX_WEEKS,
