@@ -1,14 +1,14 @@
 """`opsctl doctor`: everything that has to be in place before a night's work, each looked at, each with the next thing
 to type."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from backup.catalog import Catalog
 from opsctl.core.errors import ExitCode
 from opsctl.core.probe import Probe
 from opsctl.core.result import Outcome, Result
-from opsctl.core.runner import LocalRunner, Runner
+from opsctl.core.runner import LocalRunner
 from opsctl.core.settings import Loaded
 from opsctl.overview import wire
 from opsctl.overview.copying import destination
@@ -89,16 +89,10 @@ def _of_drill_host(settings: Settings, catalog: Catalog | None) -> Iterator[Prob
     yield from sandbox_probes(drill, catalog)
 
 
-def examine(
-    wanted: Sequence[Probe], *, host: Runner | None = None, watch: Callable[[Probe], None] = lambda probe: None
-) -> list[Result]:
-    """Run the probes one after the other; `watch` hears of each before it runs."""
-    runner = LocalRunner() if host is None else host
-    results = []
-    for probe in wanted:
-        watch(probe)
-        results.append(probe.run(runner))
-    return results
+def examine(wanted: Sequence[Probe]) -> list[Result]:
+    """Run the probes on this machine, one after the other."""
+    host = LocalRunner()
+    return [probe.run(host) for probe in wanted]
 
 
 def exit_code(results: Sequence[Result]) -> ExitCode:
