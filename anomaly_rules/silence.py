@@ -2,7 +2,7 @@
 
 The chance that nothing arrives in an hour is that of a negative binomial count with the hour's mean (events come in
 clumps, so a Poisson count would call too many nights odd). The chances of the hours of a silence multiply. A silence is
-also held against the longest that the series had itself.
+also held against the second longest that the series had itself: twice is a habit, once was an incident.
 """
 
 import math
@@ -24,7 +24,7 @@ _OWN = 1.2
 class Silence:
     """The silence at the end of a series: hours, the counts expected in them, and -log10 of the chance of it.
 
-    `record` is the same figure for the longest silence in the history.
+    `record` is the same figure for the second most surprising silence in the history.
     """
 
     hours: int
@@ -33,7 +33,7 @@ class Silence:
     record: float
 
     def odd(self, chance: float) -> bool:
-        """Whether it is less likely than `chance`, and stranger than anything that the series did itself."""
+        """Whether it is less likely than `chance`, and stranger than what the series does by itself."""
         return self.surprise > max(-math.log10(chance), _OWN * self.record)
 
 
@@ -87,13 +87,14 @@ def _surprise(mean: Values, shape: float) -> Values:
 
 
 def _runs(quiet: Flags, surprise: Values) -> tuple[int, float, float]:
-    """The length and surprise of the last run of quiet hours, and the largest surprise of the runs before it."""
+    """The length and surprise of the last run of quiet hours, and the second largest surprise of the runs before it."""
     total = np.cumsum(np.where(quiet, surprise, 0.0))
     loud = np.flatnonzero(~quiet)
     if not len(loud):
         return len(quiet), float(total[-1]), 0.0
     at = total[loud]
-    record = float(max(at[0], np.max(np.diff(at), initial=0.0)))
+    before = np.sort(np.diff(at, prepend=0.0))
+    record = float(before[-2]) if len(before) > 1 else 0.0
     return len(quiet) - 1 - int(loud[-1]), float(total[-1] - at[-1]), record
 
 

@@ -32,7 +32,7 @@ class Parameters(Params):
 
 
 _SHORTER = (28, 14, 7, 4)
-_CLEAR, _STRAIGHT = 4.0, 10.0
+_CLEAR, _STRAIGHT = 8.0, 12.0
 """How many standard deviations growth has to be to be believed as long again, and three times as long, as it lasted."""
 
 

@@ -63,10 +63,8 @@ class Outlier(EachSeries[Parameters]):
         if self.params.direction != "down":
             sides.append((z, change, np.ones(tail, dtype=bool), slice(-PERSISTENCE, None)))
         if self.params.direction != "up":
-            # What may still grow cannot be too low yet; and a day off may be low.
-            lasting = ~found.rests
-            lasting[tail - laid.unsettled :] = False
-            sides.append((-z, -change, lasting, slice(0, PERSISTENCE)))
+            # What may still grow, at the end, cannot be too low yet; and a day off may be low.
+            sides.append((-z, -change, ~found.rests, slice(0, PERSISTENCE)))
         for away, by, counts, window in sides:
             with np.errstate(invalid="ignore"):
                 far = counts & enough & (away >= self.params.far_sigmas) & (by >= self.params.far_change)

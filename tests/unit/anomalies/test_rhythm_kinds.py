@@ -213,6 +213,15 @@ def test_hours_that_were_not_measured_are_no_silence() -> None:
     assert not fires(rule("gap", CALLS), CALLS, unknown)
 
 
+def test_an_earlier_outage_does_not_excuse_the_next_but_a_habit_does() -> None:
+    values = calls()
+    for outages, expected in (((20,), True), ((20, 25, 31), False)):
+        found = list(values)
+        for day in outages:
+            found[24 * day : 24 * day + 24] = [0.0] * 24
+        assert fires(rule("gap", CALLS), CALLS, [*found[:-20], *([0.0] * 20)]) is expected
+
+
 def test_gaps_of_a_daily_metric_are_refused() -> None:
     with pytest.raises(SettingsError, match="one value a day"):
         rule("gap", SPEND)

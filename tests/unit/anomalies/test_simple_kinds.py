@@ -138,6 +138,27 @@ def test_a_forecast_is_not_bent_by_copies_and_clean_ups() -> None:
     assert "in 18 days, on 2026-05-22" in verdict.sentence
 
 
+def test_growth_that_began_days_ago_is_followed_and_a_copy_is_not() -> None:
+    used = USED.model_copy(update={"cadence": Cadence.DAILY})
+    full = rule("forecast", used, limit=1.0, within_days=30)
+    grows = [0.1] * 40 + [0.1 + 0.12 * day for day in range(1, 6)]
+    copied = [0.85] * 42 + [0.93, 0.93, 0.93]
+    verdict = judged(full, used, grows)
+    assert verdict.judgement is Judgement.FINDING
+    assert "(by the last 7 days)" in verdict.sentence
+    assert not fires(full, used, copied)
+
+
+def test_a_day_ends_where_its_zone_says() -> None:
+    there = SPEND.model_copy(update={"zone": "America/New_York"})
+    above = rule("threshold", there, above=50.0)
+    day = datetime(2026, 5, 3, tzinfo=UTC)
+    found = {SeriesId(there.id): Series((day - timedelta(days=1), day), (1.0, 100.0))}
+    (before,) = above.evaluate(found, datetime(2026, 5, 4, 3, 59, tzinfo=UTC))
+    (after,) = above.evaluate(found, datetime(2026, 5, 4, 4, 0, tzinfo=UTC))
+    assert (before.judgement, after.judgement) == (Judgement.QUIET, Judgement.FINDING)
+
+
 def test_a_falling_series_reaches_no_limit_above_it() -> None:
     used = USED.model_copy(update={"cadence": Cadence.DAILY})
     assert not fires(rule("forecast", used, limit=1.0), used, [0.9 - 0.01 * day for day in range(45)])
