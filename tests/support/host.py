@@ -95,7 +95,7 @@ def make_host(
         objectives=ObjectivesSection(),
         machine=MachineSection(place="all", state_dir=directory / "state", lock_dir=directory / "locks"),
         trust=trust,
-        repository=directory / "repository",
+        repository=store.directory if isinstance(store, DirectoryStore) else directory / "repository",
         store=DirectoryStore(directory / "repository") if store is None else store,
         ledger=SqliteLedger(directory / "state" / "ledger.sqlite"),
         progress=Silent() if progress is None else progress,
