@@ -22,8 +22,8 @@ class Use:
     """How a command is used: words with which it succeeds, and settings with which it fails, with the exit codes.
 
     `{dir}` is the host's directory, `{root}` the customer's, `{new}` a path that is not there, `{finding}` a finding.
-    `code` is the exit code of success. `once`: it succeeds in
-    one form only, because it takes long or cannot succeed again. `apart`: nothing of the host is used, so that it can
+    `code` is the exit code of success, or how it ends where it cannot succeed here. `once`: it succeeds in one form
+    only, because it takes long or cannot succeed again. `apart`: nothing of the host is used, so that it can
     run while others do. `failing_words` are others to fail with.
     """
 
@@ -102,6 +102,17 @@ USES: dict[str, Use] = {
     "config validate": Use(),
     "config generate": Use(failing_words="--password"),
     "status": Use(),
+    "health run": Use(),
+    "health watch": Use("http://127.0.0.1:9/ --samples 1", code=4),
+    "maintenance status": Use(code=2),
+    "maintenance on": Use("--reason works --until 2031-01-01T00:00:00Z", code=2),
+    "maintenance off": Use(code=2),
+    "notify list": Use(),
+    "notify test": Use(code=4),
+    "schedule install": Use("--dry-run --cron"),
+    "schedule list": Use(),
+    "schedule run": Use("ledger-verify", ((MANGLED, 2), (SIGNING_KEY, 5))),
+    "schedule serve": Use("--until-ended", code=2, failing_words=""),
     "doctor": Use("", ((MANGLED, 2), (PASSWORD, 4), (GRANTS, 4), (SIGNING_KEY, 4), (IDENTITY, 4))),
     "demo": Use("--keep --dir {dir}/demo", once=True, apart=True, failing_words="--dir {dir}"),
 }

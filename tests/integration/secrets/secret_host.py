@@ -116,6 +116,14 @@ class SecretHost:
         days = (f"2026-{month:02}-{day:02},{day % 7}" for month in range(1, 5) for day in range(1, 29))
         (self.directory / "series.csv").write_text("\n".join(("day,cost", *days)) + "\n")
 
+    def add_health(self) -> None:
+        """An account that health asks the database by, and a channel whose address is a secret and leads nowhere."""
+        lines = ["", "[health]", 'database_user = "root"']
+        lines += [f'database_password_file = "{self.stack.layout.admin_password}"']
+        address = self.plant("address of a channel", "json://somebody:{}@127.0.0.1:9/\n")
+        lines += ["", "[[channels]]", 'name = "nobody"', f'url_file = "{address}"', ""]
+        self.config.write_text(self.config.read_text() + "\n".join(lines))
+
     def finding(self) -> str:
         """The id of the first finding that there was, or of none."""
         ledger = SqliteLedger(self.directory / "state" / "ledger.sqlite")

@@ -67,6 +67,7 @@ class Story:
         host.add_vault()
         host.add_repository()
         host.add_anomalies()
+        host.add_health()
         write(host.directory / "chat.txt", chat(0, 30))
         host.write_inventory()
         for make in failing.EARLY:
