@@ -45,6 +45,7 @@ def machine(loaded: Loaded[Settings]) -> Machine:
             "media": _there(*((vault.media_dir,) if vault else ())),
             "signs": _there(notify.textfile_dir, notify.health_file.parent if notify.health_file else None),
         },
+        repository=settings.repositories[0].name if settings.repositories else "",
     )
 
 
@@ -88,6 +89,7 @@ def _has(settings: Settings) -> list[Need]:
         "drill": settings.drill is not None and bool(settings.repositories),
         "exports": settings.database is not None and settings.database.export_user is not None,
         "repository": bool(settings.repositories),
+        "retention": "retention" in settings.model_fields_set,
         "vault": settings.vault is not None and settings.database is not None,
     }
     return [need for need, there in found.items() if there]

@@ -10,12 +10,13 @@ from opsctl.core.job import Job
 from opsctl.core.settings_mistakes import nearest
 from opsctl.schedule.calendar import Calendar, parse
 from opsctl.schedule.settings import JobSection, ScheduleSection
-from opsctl.schedule.table import ROWS, Need, Place, Row, Secret
+from opsctl.schedule.table import REPOSITORY, ROWS, Need, Place, Row, Secret
 
 _NEEDS: dict[Need, str] = {
     "copies": "a second repository",
     "exports": "database.export_user",
     "repository": "[[repositories]]",
+    "retention": "[retention]: nothing is deleted by itself unless they say what is kept",
     "certificates": "[[visits]] by https",
 }
 PLACES = {"host": "the host", "drill_host": "the drill host", "operator": "the operator's machine"}
@@ -26,7 +27,7 @@ class Machine:
     """This machine, as its settings have it.
 
     `program` is what starts opsctl and `config` the settings it is given; `has` is what the settings have; `secrets`
-    are files, `writes` directories.
+    are files, `writes` directories. `repository` is the name of the first repository.
     """
 
     program: Path
@@ -38,6 +39,7 @@ class Machine:
     has: frozenset[Need]
     secrets: Mapping[Secret, tuple[Path, ...]]
     writes: Mapping[Place, tuple[Path, ...]]
+    repository: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ def planned(machine: Machine, section: ScheduleSection, jobs: Sequence[JobSectio
         raise SettingsError("two [[jobs]] have one name", hint="opsctl schedule list")
     for name in told:
         require_here(machine, row_named(name))
-    return tuple(_with(row, section, told.get(row.job.name)) for row in ROWS if why_not_here(machine, row) is None)
+    here = [row for row in ROWS if why_not_here(machine, row) is None]
+    return tuple(_with(machine, row, section, told.get(row.job.name)) for row in here)
 
 
 def find(plan: Sequence[Planned], machine: Machine, name: str) -> Planned:
@@ -98,9 +101,10 @@ def why_not_here(machine: Machine, row: Row) -> str | None:
     return None
 
 
-def _with(row: Row, section: ScheduleSection, told: JobSection | None) -> Planned:
+def _with(machine: Machine, row: Row, section: ScheduleSection, told: JobSection | None) -> Planned:
     """A row with what the settings change."""
-    changes: dict[str, object] = {}
+    argv = tuple(machine.repository if word == REPOSITORY else word for word in row.job.argv)
+    changes: dict[str, object] = {"argv": argv}
     if told is not None and told.calendar is not None:
         changes["calendar"] = told.calendar
     if told is not None and told.timeout_s is not None:

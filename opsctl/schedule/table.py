@@ -8,10 +8,12 @@ from typing import Literal
 
 from opsctl.core.job import Job
 
-Need = Literal["backup", "certificates", "copies", "drill", "exports", "repository", "vault"]
+Need = Literal["backup", "certificates", "copies", "drill", "exports", "repository", "retention", "vault"]
 Secret = Literal["signing", "database", "export", "repositories", "identities", "vault", "notify", "health", "watch"]
 Place = Literal["repositories", "scratch", "media", "signs"]
 
+REPOSITORY = "{repository}"
+"""Stands in a job's words for the name of this machine's first repository."""
 _HOUR_S = 3600.0
 # At most 41 days apart, in leap years, too: a drill is due every 42 days, and may itself take a while.
 _EVERY_SIX_WEEKS = "; ".join(
@@ -111,6 +113,21 @@ ROWS: tuple[Row, ...] = (
         needs=("backup",),
         delay_s=900,
         secrets=("repositories",),
+        writes=("repositories",),
+    ),
+    Row(
+        Job(
+            name="prune",
+            argv=("backup", "prune", "--confirm", REPOSITORY, "--lock-wait", "3600"),
+            calendar="Sun *-*-* 04:00:00",
+            runs_on="host",
+            timeout_s=4 * _HOUR_S,
+            expects="prune",
+        ),
+        "what no rule of [retention] keeps deleted from this host's repository",
+        needs=("backup", "retention"),
+        delay_s=900,
+        secrets=("signing", "repositories"),
         writes=("repositories",),
     ),
     Row(

@@ -26,7 +26,8 @@ def customer(demo: DemoStack, capsys: pytest.CaptureFixture[str]) -> Iterator[Ma
         yield machine
 
 
-def _describe(machine: Machine, **values: object) -> None:
+def describe(machine: Machine, **values: object) -> None:
+    """Add a repository to the settings."""
     with machine.config.open("a") as settings:
         settings.write("\n[[repositories]]\n")
         settings.writelines(f"{name} = {toml_value(value)}\n" for name, value in values.items())
@@ -36,7 +37,7 @@ def _describe(machine: Machine, **values: object) -> None:
 def offsite(customer: Machine, sshd: Sshd, folder: tuple[Path, str]) -> None:
     """A repository on an SFTP server."""
     server = sshd.server()
-    _describe(
+    describe(
         customer,
         name="offsite",
         kind="sftp",
@@ -52,7 +53,7 @@ def offsite(customer: Machine, sshd: Sshd, folder: tuple[Path, str]) -> None:
 @pytest.fixture
 def bucket(customer: Machine, s3_bucket: S3Bucket) -> None:
     """A repository in a bucket."""
-    _describe(
+    describe(
         customer,
         name="bucket",
         kind="s3",

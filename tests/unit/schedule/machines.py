@@ -16,9 +16,10 @@ EVERYTHING = Machine(
     place="all",
     state_dir=Path("/var/lib/opsctl"),
     lock_dir=Path("/run/opsctl"),
-    has=frozenset({"backup", "copies", "drill", "exports", "repository", "vault"}),
+    has=frozenset({"backup", "copies", "drill", "exports", "repository", "retention", "vault"}),
     secrets={"signing": (Path("/etc/opsctl/signing_key"),), "notify": (Path("/etc/opsctl/operator.url"),)},
     writes={"repositories": (Path("/var/backups/opsctl"),), "scratch": (Path("/srv/scratch"),)},
+    repository="local",
 )
 
 

@@ -113,6 +113,14 @@ def test_a_job_without_what_it_needs_is_none_of_this_machines() -> None:
         find((), poor, "vault-verify")
 
 
+def test_what_is_pruned_by_itself_is_named_and_only_where_the_settings_say_what_stays() -> None:
+    prune = find(planned(EVERYTHING, ScheduleSection(), ()), EVERYTHING, "prune")
+    assert prune.job.argv[:4] == ("backup", "prune", "--confirm", "local")
+    poor = replace(EVERYTHING, has=EVERYTHING.has - {"retention"})
+    with pytest.raises(SettingsError, match=r"nothing is deleted by itself unless they say what is kept"):
+        find((), poor, "prune")
+
+
 def test_a_misspelt_name_gets_the_nearest_one() -> None:
     with pytest.raises(SettingsError, match="did you mean 'backup'"):
         find((), EVERYTHING, "bakcup")
