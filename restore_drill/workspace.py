@@ -48,8 +48,8 @@ def scratch_directory(parent: Path, *, prefix: str = PREFIX) -> Iterator[Path]:
         raise OpsError(
             f"no scratch directory can be made here: {error.strerror}", where=str(parent), hint="drill.scratch_dir"
         ) from error
-    failpoint("scratch.locked")
     try:
+        failpoint("scratch.locked")
         yield parent / name
     finally:
         failpoint("scratch.before_removal")
@@ -107,9 +107,13 @@ def _lay_out(root: Path) -> ScratchPaths:
 def _create_lock(path: Path) -> int:
     while True:
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if _is_still(path, lock):  # else another run took it for a dead one's, between these two lines
-            return lock
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if _is_still(path, lock):  # else another run took it for a dead one's, between these two lines
+                return lock
+        except BaseException:  # told to end already
+            path.unlink(missing_ok=True)
+            raise
         os.close(lock)
 
 

@@ -192,9 +192,8 @@ def test_only_one_changes_a_host_at_a_time(running: Host, agent: Agent) -> None:
             apply(agent, desired(file("/etc/locked", b"x")))
         assert caught.value.exit_code == ExitCode.LOCKED
     finally:
-        holder.kill()
-        holder.communicate()
         running.shell("pkill -x sleep")
+        holder.communicate()
 
 
 class TestGuarded:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from backup.catalog import Catalog
 from backup.codec import Sealed
-from backup.manifest import Database, FileSet, KnownValueFact, Manifest, Site, Table, WebServer
+from backup.manifest import Artefact, Database, FileSet, KnownValueFact, Manifest, Site, Table, WebServer
 from backup.settings import ObjectivesSection
 from opsctl.core.ledger import SqliteLedger
 from opsctl.core.machine import MachineSection, TrustSection
@@ -162,10 +162,12 @@ def _secrets() -> tuple[str, ...]:
 def _manifest(stack: DemoStack) -> Manifest:
     sites = [SiteSection.model_validate(site) for site in stack_values(stack.layout)["sites"]]
     sets = [_file_set(site.name, site.paths, site.uploads) for site in sites]
+    names = [*(each.name for each in sets), "nginx"]
     now = datetime.now(UTC)
     return Manifest(
         id="20260101T000000Z-full-00000000", stack="demo", kind="full", parent=None, started=now, finished=now,
-        opsctl_version="0", host="host", artefacts=(), files=(*sets, _file_set("nginx", _NGINX)),
+        opsctl_version="0", host="host", artefacts=tuple(_archive(each) for each in names),
+        files=(*sets, _file_set("nginx", _NGINX)),
         sites=tuple(_site(site) for site in sites),
         web_server=WebServer(
             config="/etc/nginx/nginx.conf",
@@ -173,6 +175,11 @@ def _manifest(stack: DemoStack) -> Manifest:
         ),
         keys=_secrets(), phases=(), database=_database(),
     )  # fmt: skip
+
+
+def _archive(name: str) -> Artefact:
+    sealed = Sealed(plain_size=0, plain_sha256="", cipher_size=0, cipher_sha256="")
+    return Artefact(name=f"files-{name}", kind="files", key=f"demo/{name}", sealed=sealed, recipients=())
 
 
 def _database() -> Database:

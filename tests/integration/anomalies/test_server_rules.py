@@ -82,6 +82,8 @@ def test_a_transaction_that_stays_open_is_found_in_whatever_zone_the_server_is(
         found = bench.assert_fires("long-transactions", now + timedelta(minutes=70))
         assert found.evidence.value == pytest.approx(70 * 60, abs=30)
         cursor.execute("ROLLBACK")
+    while int(own.server.value("SELECT COUNT(*) FROM information_schema.innodb_trx")):
+        pass  # the server renews this table ten times a second
     bench.read(now + 3 * HOUR)
     bench.assert_quiet("long-transactions", now + 3 * HOUR)
 
