@@ -6,6 +6,7 @@ to a person as the change that it takes (plan.py).
 
 import base64
 import difflib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -21,7 +22,7 @@ RIGHTS = ("owner", "group", "mode")
 AbsolutePath = Annotated[str, Field(pattern=r"^/[^\x00\n]*[^/\x00\n]$")]
 
 
-class Base(BaseModel):
+class Base(BaseModel, ABC):
     """The base of all resources. `guarded`: it could lock everybody out. `then`: actions to run after a change.
 
     `keep`: it stays when the rest is taken back, since taking it back would do harm. `early`: it is made before files
@@ -39,18 +40,18 @@ class Base(BaseModel):
     then: tuple[str, ...] = ()
 
     @property
+    @abstractmethod
     def key(self) -> str:
         """The name of a resource among all: the agent's key for it."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def what(self) -> str:
         """What it is, for a person."""
-        raise NotImplementedError
 
+    @abstractmethod
     def differs(self, found: Found) -> bool:
         """Whether something has to be done about it."""
-        raise NotImplementedError
 
     def diff(self, found: Found) -> list[str]:
         """The attributes that differ, as lines of a diff."""
