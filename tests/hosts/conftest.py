@@ -12,7 +12,7 @@ from tests.support.packaging import build_wheel
 
 _HERE = Path(__file__).parent
 # The first time, the base is made: minutes, of which most is unpacking packages.
-_TIMEOUT_S = 1500
+_TIMEOUT_S = 900
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
