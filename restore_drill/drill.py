@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 import opsctl
@@ -10,7 +10,7 @@ from backup.manifest import Manifest, Phase
 from backup.segment import Head
 from opsctl.core.clock import utcnow
 from opsctl.core.errors import IntegrityError, OpsError
-from opsctl.core.result import Outcome, Result
+from opsctl.core.result import Outcome, Result, outcome_of
 from opsctl.core.room import needing_room
 from opsctl.core.store import MissingError
 from restore_drill.checks import AFTER_REPLAY, BEFORE_REPLAY, CHECKS
@@ -20,16 +20,7 @@ from restore_drill.checks.tally import one_line
 from restore_drill.context import DrillHost
 from restore_drill.point import Latest
 from restore_drill.recovery_point import RecoveryPoint, measure
-from restore_drill.report import (
-    KIND,
-    VERSION,
-    DrillBody,
-    DrillReport,
-    list_drills,
-    new_drill_id,
-    outcome_of,
-    publish_drill,
-)
+from restore_drill.report import DRILLS, DrillBody, DrillReport
 from restore_drill.restored import Attempt, Check, Restored, attempt
 from restore_drill.steps import open_all, prepare_database, replay_logs, serving
 from restore_drill.trust import HeadMemory, check_head
@@ -149,7 +140,7 @@ def _recovery_point(host: DrillHost, now: datetime) -> RecoveryPoint:
     """Measured since the last drill that can be read; a broken one does not keep the next from being run."""
     since = None
     with suppress(IntegrityError):
-        began = [drill.started for drill in list_drills(host.catalog)]
+        began = [drill.started for drill in DRILLS.all(host.catalog)]
         since = max((moment for moment in began if moment <= now), default=None)
     return measure(host.catalog, since=since, now=now, off_host=host.off_host, objective_min=host.objectives.rpo_min)
 
@@ -173,11 +164,8 @@ def _untrusted(error: OpsError) -> tuple[Result, ...]:
 
 def _finish(host: DrillHost, course: _Course) -> DrillReport:
     """Write what was found into the ledger and publish it, signed."""
-    finished = utcnow()
-    everything = (*course.results, *course.extra)
-    outcome = outcome_of(everything)
     body = DrillBody(
-        id=new_drill_id(host.catalog, course.started),
+        id=DRILLS.new_id(host.catalog, course.started),
         repository=host.repository,
         backup_id=course.backup_id,
         backup_finished=course.manifest.finished if course.manifest else None,
@@ -192,16 +180,4 @@ def _finish(host: DrillHost, course: _Course) -> DrillReport:
         replayed_to=course.replayed_to,
         notes=course.notes,
     )
-    report = DrillReport(
-        kind=KIND,
-        version=VERSION,
-        subject=host.stack,
-        started=course.started,
-        finished=finished,
-        outcome=outcome,
-        fresh_until=finished + timedelta(days=host.objectives.drill_days) if outcome is Outcome.PASSED else None,
-        body=body,
-    )
-    host.ledger.append(report)
-    publish_drill(host.catalog, host.signer, report)
-    return report
+    return DRILLS.finish(host, body, outcome_of((*course.results, *course.extra)), course.started)

@@ -4,6 +4,7 @@ from opsctl.cli.output import Answer
 from opsctl.cli.session import Session, command, new_app
 from opsctl.cli.views import doctor as view
 from opsctl.core.errors import ExitCode
+from opsctl.core.result import exit_code_of
 from opsctl.overview import doctor as overview
 
 app = new_app()
@@ -15,5 +16,5 @@ def doctor(session: Session) -> Answer:
     probes = overview.probes(session.loaded)
     results = overview.examine(probes)
     document = view.examined(session.settings.machine.place, results)
-    code = overview.exit_code(results)
+    code = exit_code_of(results)
     return Answer(document, lambda paint: view.text(document, paint), code, report=code is ExitCode.DONE)

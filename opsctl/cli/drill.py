@@ -13,8 +13,8 @@ from opsctl.core.errors import ExitCode, OpsError, SettingsError
 from opsctl.overview import vault_wire, wire
 from restore_drill.drill import run_drill
 from restore_drill.exports.drill import run_export_drill
-from restore_drill.exports.report import is_export_drill, list_export_drills, show_export_drill
-from restore_drill.report import list_drills, show_drill
+from restore_drill.exports.report import EXPORT_DRILLS
+from restore_drill.report import DRILLS
 from restore_drill.self_test.faults import FAULTS
 from restore_drill.self_test.run import self_test
 
@@ -64,7 +64,7 @@ def _run_export(session: Session, name: str, repository: str | None, backup: str
 def list_(session: Session, repository: RepositoryOption = None) -> Answer:
     """List all drills, oldest first; each one's signature is verified."""
     catalog = wire.catalog(session.settings, repository)
-    document = view.listed(list_drills(catalog), list_export_drills(catalog))
+    document = view.listed(DRILLS.all(catalog), EXPORT_DRILLS.all(catalog))
     return Answer(document, lambda paint: view.list_text(document, paint))
 
 
@@ -77,16 +77,16 @@ def show(
     """Show a drill: each check with what it found, and what was measured."""
     catalog = wire.catalog(session.settings, repository)
     if drill_id is None:
-        drills = list_drills(catalog)
+        drills = DRILLS.all(catalog)
         if not drills:
             raise OpsError("no drill has run", where=catalog.store.where, hint="opsctl drill run")
         report = drills[-1]
-    elif is_export_drill(catalog, drill_id):
-        of_export = show_export_drill(catalog, drill_id)
+    elif drill_id in EXPORT_DRILLS.ids(catalog):
+        of_export = EXPORT_DRILLS.one(catalog, drill_id)
         answer = export_view.ExportDrillShow(report=of_export)
         return Answer(answer, lambda paint: export_view.report_text(of_export, paint))
     else:
-        report = show_drill(catalog, drill_id)
+        report = DRILLS.one(catalog, drill_id)
     document = view.DrillShow(report=report)
     return Answer(document, lambda paint: view.report_text(report, paint))
 

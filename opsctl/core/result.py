@@ -1,8 +1,11 @@
 """What checks and probes return."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, JsonValue
+
+from opsctl.core.errors import ExitCode
 
 
 class Outcome(StrEnum):
@@ -35,3 +38,21 @@ class Result(BaseModel):
     def passed(self) -> bool:
         """Whether the thing looked at is as it should be."""
         return self.outcome is Outcome.PASSED
+
+
+def outcome_of(results: Iterable[Result]) -> Outcome:
+    """All together: failed if any failed, else "could not run" if any could not, else passed."""
+    outcomes = {result.outcome for result in results}
+    return next((each for each in (Outcome.FAILED, Outcome.COULD_NOT_RUN) if each in outcomes), Outcome.PASSED)
+
+
+def exit_code_of(results: Iterable[Result]) -> ExitCode:
+    """4 if any failed, else 3 if any could not run, else 0."""
+    return _EXIT_CODES[outcome_of(results)]
+
+
+_EXIT_CODES = {
+    Outcome.PASSED: ExitCode.DONE,
+    Outcome.FAILED: ExitCode.FINDINGS,
+    Outcome.COULD_NOT_RUN: ExitCode.PARTIAL,
+}

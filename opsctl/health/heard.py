@@ -11,10 +11,10 @@ from opsctl.core.notify.notifier import Notifier
 from opsctl.core.notify.outbox import Trouble
 from opsctl.core.notify.settings import NotifySection
 from opsctl.core.notify.signs import Gauge, write_line, write_textfile
-from opsctl.core.result import Outcome, Result
+from opsctl.core.result import Outcome, Result, outcome_of
 from opsctl.core.rule import Severity
 from opsctl.core.words import counted
-from opsctl.health.run import Report, outcome_of
+from opsctl.health.run import Report
 
 SCOPE = "health"
 TEXTFILE = "opsctl_health"

@@ -1,6 +1,5 @@
 """One look at everything: at once, then recovery where the settings allow it, then the record."""
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -9,7 +8,7 @@ from opsctl.core.clock import utcnow
 from opsctl.core.errors import OpsError
 from opsctl.core.locks import held
 from opsctl.core.record import Record
-from opsctl.core.result import Outcome, Result
+from opsctl.core.result import Result, outcome_of
 from opsctl.health.context import Patient
 from opsctl.health.records import HEALTH, VERSION, Finding, HealthBody, RecoveryBody
 from opsctl.health.recovery import recover, restarts_of_the_hour
@@ -71,15 +70,6 @@ def health_run(patient: Patient, *, act: bool = True) -> Report:
     except OpsError as error:
         return replace(report, finished=utcnow(), results=tuple(results), unrecorded=str(error))
     return report
-
-
-def outcome_of(results: Sequence[Result]) -> Outcome:
-    """The outcome of all together."""
-    outcomes = {result.outcome for result in results}
-    for outcome in (Outcome.FAILED, Outcome.COULD_NOT_RUN):
-        if outcome in outcomes:
-            return outcome
-    return Outcome.PASSED
 
 
 def _hands_off(patient: Patient) -> str | None:

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from backup.catalog import Catalog
-from opsctl.core.errors import ExitCode
 from opsctl.core.probe import Probe
-from opsctl.core.result import Outcome, Result
+from opsctl.core.result import Result
 from opsctl.core.runner import LocalRunner
 from opsctl.core.settings import Loaded
 from opsctl.overview import wire
@@ -93,11 +92,3 @@ def examine(wanted: Sequence[Probe]) -> list[Result]:
     """Run the probes on this machine, one after the other."""
     host = LocalRunner()
     return [probe.run(host) for probe in wanted]
-
-
-def exit_code(results: Sequence[Result]) -> ExitCode:
-    """4 when something failed, else 3 when something could not be looked at, else 0."""
-    outcomes = {result.outcome for result in results}
-    if Outcome.FAILED in outcomes:
-        return ExitCode.FINDINGS
-    return ExitCode.PARTIAL if Outcome.COULD_NOT_RUN in outcomes else ExitCode.DONE

@@ -44,7 +44,7 @@ from opsctl.overview import wire
 from opsctl.settings import Settings
 from opsctl.stack.nginx import Directive, read_nginx
 from opsctl.stack.rooted import below, resolve
-from restore_drill.report import list_drills
+from restore_drill.report import DRILLS
 from vault.verify import checkpoints as vault_checkpoints
 from vault.verify.record import KIND as VAULT_VERIFICATION
 from vault.verify.record import VerificationBody as VaultVerification
@@ -111,7 +111,7 @@ def _drills(settings: Settings, ledger: Callable[[], Iterable[AnyRecord]]) -> It
     """The ledger's records, and the signed results that another machine's drills left in the repositories."""
     yield from ledger()
     for place in wire.places(settings):
-        for report in list_drills(place.catalog):
+        for report in DRILLS.all(place.catalog):
             yield AnyRecord.model_validate_json(report.model_dump_json())
 
 

@@ -25,7 +25,7 @@ from opsctl.core.result import Outcome
 from opsctl.core.signing import Signer
 from opsctl.overview import wire
 from opsctl.settings import Settings
-from restore_drill.report import list_drills
+from restore_drill.report import DRILLS
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def plan(settings: Settings, name: str | None) -> Plan:
     chosen = settings.require_repository(name)
     catalog = wire.catalog(settings, chosen.name)
     here = {item.key: item for item in catalog.store.list(f"{catalog.stack}/")}
-    proved = frozenset(each.body.backup_id for each in list_drills(catalog) if each.outcome is Outcome.PASSED)
+    proved = frozenset(each.body.backup_id for each in DRILLS.all(catalog) if each.outcome is Outcome.PASSED)
     ledger, where = wire.ledger(settings), catalog.store.where
     repository = Repository(
         catalog,

@@ -18,8 +18,8 @@ from opsctl.core.store import Store
 from opsctl.overview import told
 from opsctl.settings import Settings
 from restore_drill.context import DrillHost
-from restore_drill.exports.report import list_export_drills
-from restore_drill.report import list_drills
+from restore_drill.exports.report import EXPORT_DRILLS
+from restore_drill.report import DRILLS
 
 
 def ledger(settings: Settings) -> SqliteLedger:
@@ -106,7 +106,7 @@ def copies(settings: Settings) -> tuple[Behind, ...]:
 
 
 def _drills(found: Catalog) -> Iterator[Drilled]:
-    for report in list_drills(found):
+    for report in DRILLS.all(found):
         yield Drilled(
             finished=report.finished,
             passed=report.outcome is Outcome.PASSED,
@@ -114,7 +114,7 @@ def _drills(found: Catalog) -> Iterator[Drilled]:
             backup=report.body.backup_id,
             replayed=report.body.replayed_to is not None,
         )
-    for each in list_export_drills(found):
+    for each in EXPORT_DRILLS.all(found):
         yield Drilled(
             finished=each.finished,
             passed=each.outcome is Outcome.PASSED,

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 import opsctl
@@ -13,24 +13,15 @@ from backup.logical.document import Dump, Export
 from backup.manifest import Phase
 from opsctl.core.clock import utcnow
 from opsctl.core.errors import IntegrityError, OpsError
-from opsctl.core.record import Record
-from opsctl.core.result import Outcome, Result
+from opsctl.core.result import Outcome, Result, outcome_of
 from opsctl.core.room import needing_room
 from opsctl.core.store import MissingError
 from restore_drill.checks.tally import one_line
 from restore_drill.context import DrillHost
 from restore_drill.exports import checks
 from restore_drill.exports.load import drop_accounts, load, make_datadir, make_keys, new_server
-from restore_drill.exports.report import (
-    KIND,
-    VERSION,
-    ExportDrillBody,
-    ExportDrillReport,
-    new_export_drill_id,
-    publish_export_drill,
-)
+from restore_drill.exports.report import EXPORT_DRILLS, ExportDrillBody, ExportDrillReport
 from restore_drill.paths import ScratchPaths
-from restore_drill.report import outcome_of
 from restore_drill.restored import Attempt, attempt
 from restore_drill.scratch import ScratchServer
 from restore_drill.workspace import workspace
@@ -150,12 +141,10 @@ def _could_not(check: checks.Named, why: str, hint: str | None) -> Result:
 
 def _finish(host: DrillHost, course: _Course) -> ExportDrillReport:
     """Write what was found into the ledger and publish it, signed."""
-    finished = utcnow()
     results = _in_order(course)
-    outcome = outcome_of(results)
     export = course.export
     body = ExportDrillBody(
-        id=new_export_drill_id(host.catalog, course.started),
+        id=EXPORT_DRILLS.new_id(host.catalog, course.started),
         repository=host.repository,
         export_id=course.export_id,
         snapshot=export.snapshot if export else None,
@@ -167,19 +156,7 @@ def _finish(host: DrillHost, course: _Course) -> ExportDrillReport:
         phases=tuple(course.phases),
         recovery_time_s=round(sum(phase.duration_s for phase in course.phases), 3) if course.complete else None,
     )
-    report = Record[ExportDrillBody](
-        kind=KIND,
-        version=VERSION,
-        subject=host.stack,
-        started=course.started,
-        finished=finished,
-        outcome=outcome,
-        fresh_until=finished + timedelta(days=host.objectives.drill_days) if outcome is Outcome.PASSED else None,
-        body=body,
-    )
-    host.ledger.append(report)
-    publish_export_drill(host.catalog, host.signer, report)
-    return report
+    return EXPORT_DRILLS.finish(host, body, outcome_of(results), course.started)
 
 
 def _in_order(course: _Course) -> tuple[Result, ...]:

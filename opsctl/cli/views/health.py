@@ -10,11 +10,10 @@ from opsctl.cli.views.results import result_lines, tally
 from opsctl.cli.words import seconds
 from opsctl.core.errors import ExitCode
 from opsctl.core.notify.notifier import Report as Told
-from opsctl.core.result import Outcome, Result
+from opsctl.core.result import Outcome, Result, exit_code_of
 from opsctl.core.words import counted
 from opsctl.health.records import AvailabilityBody, RecoveryBody
 from opsctl.health.run import Report
-from opsctl.health.run import outcome_of as outcome_of_all
 from opsctl.health.watch import outcome_of
 
 _CODES = {
@@ -73,7 +72,7 @@ def looked(stack: str, report: Report, unwatched: Sequence[str], said: Sequence[
 
 def run_code(report: Report) -> ExitCode:
     """1 when it could not be recorded; 4 when something failed; 3 when something could not be looked at; else 0."""
-    return ExitCode.FAILED if report.unrecorded else _CODES[outcome_of_all(report.results)]
+    return ExitCode.FAILED if report.unrecorded else exit_code_of(report.results)
 
 
 def text(document: HealthRun, paint: Painter) -> Iterator[str]:

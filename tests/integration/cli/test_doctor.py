@@ -10,10 +10,10 @@ import pytest
 from opsctl.cli.main import run
 from opsctl.core import process
 from opsctl.core.errors import ExitCode
-from opsctl.core.result import Outcome, Result
+from opsctl.core.result import Outcome, Result, exit_code_of
 from opsctl.core.runner import LocalRunner
 from opsctl.overview.demo.stack import DemoStack
-from opsctl.overview.doctor import exit_code, probes
+from opsctl.overview.doctor import probes
 from opsctl.settings import load_settings
 from tests.contracts.probe import ProbeContract
 from tests.integration.cli.conftest import Machine, init_words, run_accounts_sql
@@ -216,9 +216,9 @@ def test_what_could_not_be_looked_at_is_no_success() -> None:
     def result(outcome: Outcome) -> Result:
         return Result(id="x", title="x", outcome=outcome, expected="x", found="x")
 
-    assert exit_code([result(Outcome.PASSED), result(Outcome.COULD_NOT_RUN)]) is ExitCode.PARTIAL
-    assert exit_code([result(Outcome.FAILED), result(Outcome.COULD_NOT_RUN)]) is ExitCode.FINDINGS
-    assert exit_code([result(Outcome.PASSED)]) is ExitCode.DONE
+    assert exit_code_of([result(Outcome.PASSED), result(Outcome.COULD_NOT_RUN)]) is ExitCode.PARTIAL
+    assert exit_code_of([result(Outcome.FAILED), result(Outcome.COULD_NOT_RUN)]) is ExitCode.FINDINGS
+    assert exit_code_of([result(Outcome.PASSED)]) is ExitCode.DONE
 
 
 def test_every_probe_keeps_the_contract(demo: DemoStack, customer: Machine) -> None:

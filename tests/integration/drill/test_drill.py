@@ -10,7 +10,7 @@ from opsctl.core.errors import AuthError, ExitCode, IntegrityError, OpsError
 from opsctl.core.result import Outcome, Result
 from opsctl.core.store import get
 from restore_drill.drill import run_drill
-from restore_drill.report import DrillBody, list_drills, show_drill
+from restore_drill.report import DRILLS, DrillBody
 from restore_drill.restored import CouldNotRunError, Restored
 from restore_drill.trust import HeadMemory
 from tests.support.drilled import DRILL_SIGNER, Customer
@@ -40,8 +40,8 @@ def test_eight_of_eight_without_the_host(customer: Customer) -> None:
     assert (report.outcome, report.body.exit_code, report.body.passed) == (Outcome.PASSED, ExitCode.DONE, 8)
     assert not list(host.drill.scratch_dir.iterdir())
     _assert_measured(report.body)
-    assert list_drills(host.catalog) == [report]
-    assert show_drill(host.catalog, report.body.id).body.signer == DRILL_SIGNER
+    assert DRILLS.all(host.catalog) == [report]
+    assert DRILLS.one(host.catalog, report.body.id).body.signer == DRILL_SIGNER
     [entry] = host.ledger.query("drill", "demo")
     assert entry.record_of(DrillBody) == report
     assert HeadMemory(host.machine.state_dir, host.stack, host.repository).recall() == host.catalog.newest_head()
@@ -108,9 +108,9 @@ def test_a_drill_result_that_was_edited_is_not_believed(customer: Customer) -> N
     file.chmod(0o600)
     file.write_bytes(text.replace(b'"could_not_run"', b'"passed"'))
     with pytest.raises(IntegrityError):
-        show_drill(host.catalog, report.body.id)
+        DRILLS.one(host.catalog, report.body.id)
     with pytest.raises(IntegrityError):
-        list_drills(host.catalog)
+        DRILLS.all(host.catalog)
 
 
 def test_without_the_identities_nothing_passes_that_needs_them(customer: Customer) -> None:

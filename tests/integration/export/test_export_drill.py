@@ -16,7 +16,7 @@ from opsctl.core.result import Outcome
 from opsctl.core.signing import Namespace, create_key
 from restore_drill.context import DrillHost
 from restore_drill.exports.drill import run_export_drill
-from restore_drill.exports.report import ExportDrillReport, list_export_drills
+from restore_drill.exports.report import EXPORT_DRILLS, ExportDrillReport
 from restore_drill.exports.restore import restore_export
 from tests.support.everything import content
 from tests.support.host import make_drill_host, make_host
@@ -82,7 +82,7 @@ def test_an_export_of_everything_passes_its_drill_and_restores_into_a_datadir_of
     report = run_export_drill(make_drill_host(host), "latest")
     assert set(outcomes(report).values()) == {"passed"}, report.body.results
     assert report.body.export_id == export.id
-    assert list_export_drills(host.catalog) == [report]
+    assert EXPORT_DRILLS.all(host.catalog) == [report]
     assert [path.name for path in directory.iterdir() if path.name.startswith("opsctl-")] == []
     restored = restore_export(make_drill_host(host), directory / "back", "latest")
     assert restored.rows == sum(table.rows or 0 for table in source.tables)

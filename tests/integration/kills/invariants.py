@@ -17,7 +17,7 @@ from opsctl.core.progress import Silent
 from opsctl.core.store.directory import DirectoryStore
 from opsctl.core.verdict import Verdict
 from opsctl.overview import wire
-from restore_drill.report import list_drills
+from restore_drill.report import DRILLS
 from restore_drill.trust import HeadMemory, check_head
 from tests.integration.kills.machine import Machine
 from tests.support.host import STACK
@@ -63,7 +63,7 @@ def published(machine: Machine) -> Published:
         assert state.verdict is not Verdict.BROKEN, state.broken
     check_head(catalog, HeadMemory(machine.state, STACK, "local").recall())
     segments = [segment.key for ref in catalog.lineages() for segment in catalog.segments(ref)]
-    drills = [drill.body.id for drill in list_drills(catalog)]
+    drills = [drill.body.id for drill in DRILLS.all(catalog)]
     records = sum(1 for _ in ledger.query())
     return Published(frozenset(ids), frozenset(segments), frozenset(drills), records)
 
