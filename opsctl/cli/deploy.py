@@ -11,7 +11,7 @@ from opsctl.cli.views import deploy as view
 from opsctl.core.errors import ExitCode
 from opsctl.deploy import run as deploying
 from opsctl.deploy.drift import Memory
-from opsctl.deploy.inventory import load_inventory
+from opsctl.deploy.inventory.inventory import load_inventory
 from opsctl.overview import vault_wire, wire
 
 app = new_group("Plan and make changes of a customer's hosts, all of a host or none.")

@@ -20,12 +20,13 @@ from opsctl.core.record import Record
 from opsctl.core.result import Outcome
 from opsctl.core.runner_ssh import SshRunner
 from opsctl.core.signing import Namespace, Signer, Verifier
+from opsctl.deploy.desired.whole import desired
 from opsctl.deploy.drift import DriftBody, Memory, body_of
 from opsctl.deploy.drift import record as record_drift
-from opsctl.deploy.inventory import HostSection, Inventory
+from opsctl.deploy.inventory.host import HostSection
+from opsctl.deploy.inventory.inventory import Inventory
 from opsctl.deploy.plan import Plan, Target, make_plan, parse_plan
 from opsctl.deploy.remote import Agent
-from opsctl.deploy.render import desired
 
 KIND = "deploy"
 VERSION = 1

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from opsctl.core.errors import SettingsError
-from opsctl.deploy.inventory import Inventory, load_inventory
-from opsctl.deploy.render import desired, server_id
+from opsctl.deploy.desired.database import server_id
+from opsctl.deploy.desired.templates import table
+from opsctl.deploy.desired.whole import desired
+from opsctl.deploy.inventory.inventory import Inventory, load_inventory
 from opsctl.deploy.resources import File
-from opsctl.deploy.templates import table
 
 PROJECT = Path(__file__).parents[3]
 DOCUMENTED = re.findall(r"^```toml\n(.*?)^```$", (PROJECT / "docs/deploy.md").read_text(), re.MULTILINE | re.DOTALL)[0]
@@ -79,3 +80,15 @@ def test_every_template_is_in_the_table() -> None:
     folder = PROJECT / "deploy_templates"
     there = {f"/{path.relative_to(folder)}".removesuffix(".j2") for path in folder.rglob("*.j2")}
     assert there == {entry.template or entry.path for entry in table().files}
+
+
+def test_what_all_sites_share_is_said_once_and_one_may_differ(tmp_path: Path) -> None:
+    text = DOCUMENTED.replace('[[sites]]\nname = "blog"', '[[sites]]\nname = "blog"\ncsp = "default-src *"')
+    found = load(tmp_path, text + "\n[defaults.site]\ncsp = \"default-src 'none'\"\n[defaults.host]\nport = 2222\n")
+    assert found.hosts[0].port == 2222
+    assert {site.name: site.csp for site in found.sites} == {"blog": "default-src *", "api": "default-src 'none'"}
+
+
+def test_a_mistake_in_the_defaults_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="prot"):
+        load(tmp_path, DOCUMENTED + "\n[defaults.host]\nprot = 2222\n")

@@ -4,8 +4,12 @@ Keys are made on the host and leave it only in the keys archive of its backups. 
 the Linux account of their name: there is no password to lose.
 """
 
+import zlib
 from collections.abc import Iterator
 
+from opsctl.deploy.desired.subject import Subject
+from opsctl.deploy.inventory.host import HostSection
+from opsctl.deploy.inventory.inventory import Inventory
 from opsctl.deploy.resources import Directory, Resource, Script
 
 KEYS = "/etc/mysql/encryption"
@@ -35,7 +39,24 @@ def encryption() -> Iterator[Resource]:
     )
 
 
-def of_site(name: str) -> Iterator[Resource]:
+def accounts(subject: Subject) -> Iterator[Resource]:
+    """A database and an account for each site that has a use for them."""
+    for site in subject.sites:
+        if site.kind != "static":
+            yield from _of_site(site.name)
+
+
+def facts(subject: Subject) -> dict[str, int]:
+    """What templates of the database may name."""
+    return {"server_id": server_id(subject.inventory, subject.host)}
+
+
+def server_id(inventory: Inventory, host: HostSection) -> int:
+    """MariaDB's id of a host, the same at every rendering: 1 to 2^31."""
+    return 1 + (zlib.crc32(f"{inventory.stack.name}/{host.name}".encode()) >> 1)
+
+
+def _of_site(name: str) -> Iterator[Resource]:
     """A site's database, and the account that may do everything in it and nothing elsewhere."""
     statements = (
         f"CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET utf8mb4; "

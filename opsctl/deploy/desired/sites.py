@@ -1,0 +1,75 @@
+"""Sites: an account and directories of their own, closed to all others, and the way in through the web server."""
+
+from collections.abc import Iterator
+
+from opsctl.deploy.desired.subject import Subject
+from opsctl.deploy.inventory.site import SitePlan
+from opsctl.deploy.resources import Absent, Directory, Link, Resource, Script, User
+
+WEB = "www-data"
+TLS = "/etc/ssl/opsctl"
+
+
+def ground(subject: Subject) -> Iterator[Resource]:
+    """Each site's account, directories, first release and first certificate: files are checked with them there."""
+    yield Directory(path=TLS, early=True)
+    for site in subject.sites:
+        yield from _directories(site)
+        yield _first_release(site)
+        yield from _first_certificate(site)
+
+
+def web(subject: Subject) -> Iterator[Resource]:
+    """What the web server shows, and nothing of what Debian's packages would show."""
+    for path in ("/var/www", "/var/www/acme"):
+        yield Directory(path=path)
+    yield Absent(path="/etc/nginx/sites-enabled/default", then=("reload nginx",))
+    if subject.php:
+        # The pool that Debian brings runs as the web server, which can read every site.
+        yield Absent(path="/etc/php/8.2/fpm/pool.d/www.conf", then=("reload php-fpm",))
+    for site in subject.sites:
+        target = f"/etc/nginx/sites-available/{site.name}.conf"
+        yield Link(path=f"/etc/nginx/sites-enabled/{site.name}.conf", target=target, then=("reload nginx",))
+
+
+def visit(site: SitePlan) -> tuple[str, ...]:
+    """Ask for the site's main name here; any answer will do, as there may be nothing to show yet."""
+    name = site.domains[0]
+    ask = f"curl --silent --insecure --max-time 10 --resolve {name}:443:127.0.0.1 https://{name}/ >/dev/null"
+    return ("sh", "-c", f"for try in 1 2 3 4 5; do {ask} && exit 0; sleep 1; done; exit 1")
+
+
+def _directories(site: SitePlan) -> Iterator[Resource]:
+    yield User(name=site.name, home=site.home)
+    yield Directory(path=site.home, owner="root", group=WEB, mode="0755")
+    for name in ("releases", "shared"):
+        yield Directory(path=f"{site.home}/{name}", owner=site.name, group=WEB, mode="0750")
+    for name in ("tmp", "log"):
+        yield Directory(path=f"{site.home}/{name}", owner=site.name, group=site.name, mode="0700")
+
+
+def _first_release(site: SitePlan) -> Resource:
+    first = f"{site.home}/releases/first"
+    return Script(
+        name=f"first release of {site.name}",
+        look=f"test -e {site.home}/current && echo there || :",
+        wanted="there",
+        do=f"install -d -o {site.name} -g {WEB} -m 0750 {first} {first}/public && ln -sfn {first} {site.home}/current",
+        undo=f"rm -rf {site.home}/current {first}",
+        shown=f"begin {site.name} with an empty release",
+    )
+
+
+def _first_certificate(site: SitePlan) -> Iterator[Resource]:
+    tls, name = f"{TLS}/{site.name}", site.domains[0]
+    yield Directory(path=tls, mode="0700", early=True)
+    yield Script(
+        name=f"certificate of {site.name}",
+        look=f"test -s {tls}/fullchain.pem && echo there || :",
+        wanted="there",
+        do=f"umask 077; openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN={name} "
+        f"-addext subjectAltName=DNS:{name} -keyout {tls}/privkey.pem -out {tls}/fullchain.pem 2>/dev/null",
+        undo=f"rm -f {tls}/privkey.pem {tls}/fullchain.pem",
+        shown=f"make a certificate for {name} that holds until a real one is issued",
+        early=True,
+    )

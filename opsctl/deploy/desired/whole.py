@@ -1,0 +1,25 @@
+"""All that shall be on a host, in the order in which it is made."""
+
+from opsctl.deploy.desired import database, ground, sites
+from opsctl.deploy.desired.subject import Subject
+from opsctl.deploy.desired.templates import rendered, table
+from opsctl.deploy.inventory.host import HostSection
+from opsctl.deploy.inventory.inventory import Inventory
+from opsctl.deploy.resources import Desired
+
+
+def desired(inventory: Inventory, host: HostSection) -> Desired:
+    """All that shall be on the host. Raises OpsError for a template that cannot be filled."""
+    subject = Subject(inventory, host)
+    resources = (
+        *ground.packages(subject),
+        *ground.people(subject),
+        *sites.ground(subject),
+        *database.encryption(),
+        *rendered({**subject.facts(), **database.facts(subject)}, subject.sites),
+        *sites.web(subject),
+        *ground.units(subject),
+        *database.accounts(subject),
+    )
+    health = tuple(sites.visit(site) for site in subject.sites)
+    return Desired(resources=resources, actions=table().actions, checks=table().checks, health=health)

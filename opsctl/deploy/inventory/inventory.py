@@ -1,0 +1,82 @@
+"""The whole inventory: hosts, sites, who may come in, who is responsible. A file of the operator's machine."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from opsctl.core.errors import SettingsError
+from opsctl.core.section import Section
+from opsctl.core.settings import FileSettings, load
+from opsctl.deploy.inventory.host import HostSection
+from opsctl.deploy.inventory.people import AccessSection, ContactsSection, OwnerSection
+from opsctl.deploy.inventory.site import SitePlan
+
+
+class DefaultsSection(Section):
+    """What holds for every host and every site that does not say otherwise."""
+
+    host: dict[str, Any] = Field({}, description="Keys of [[hosts]].", examples=[{"port": 2222}])
+    site: dict[str, Any] = Field({}, description="Keys of [[sites]].", examples=[{"host": "web1"}])
+
+
+class Inventory(FileSettings):
+    """A customer's inventory, `stacks/<name>.toml`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="OPSCTL_INVENTORY_")
+
+    stack: OwnerSection
+    contacts: ContactsSection
+    access: AccessSection
+    hosts: tuple[HostSection, ...] = Field(min_length=1)
+    sites: tuple[SitePlan, ...] = ()
+    defaults: DefaultsSection = DefaultsSection()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_hold(cls, tables: dict[str, Any]) -> dict[str, Any]:
+        """Lay each host's and site's own keys over the defaults; what is no table is left for the fields to refuse."""
+        defaults = tables.get("defaults")
+        if not isinstance(defaults, Mapping):
+            return tables
+        filled = dict(tables)
+        for kind, section in (("host", "hosts"), ("site", "sites")):
+            below, entries = defaults.get(kind), tables.get(section)
+            if isinstance(below, Mapping) and isinstance(entries, list):
+                filled[section] = [{**below, **each} if isinstance(each, Mapping) else each for each in entries]
+        return filled
+
+    @model_validator(mode="after")
+    def _names_are_right(self) -> "Inventory":
+        hosts = [host.name for host in self.hosts]
+        for what, names in (
+            ("host", hosts),
+            ("site", [site.name for site in self.sites]),
+            ("domain", [domain for site in self.sites for domain in site.domains]),
+        ):
+            if twice := {name for name in names if names.count(name) > 1}:
+                raise ValueError(f"two of one name: {what} {', '.join(sorted(twice))}")
+        if unknown := {site.host for site in self.sites} - set(hosts):
+            raise ValueError(f"sites lie on hosts that are not there: {', '.join(sorted(unknown))}")
+        return self
+
+    def host(self, name: str) -> HostSection:
+        """The host of that name. Raises SettingsError."""
+        for host in self.hosts:
+            if host.name == name:
+                return host
+        known = ", ".join(host.name for host in self.hosts)
+        raise SettingsError(f"the inventory has no host '{name}'", hint=f"there are: {known}")
+
+    def sites_of(self, host: HostSection) -> tuple[SitePlan, ...]:
+        """The sites on a host."""
+        return tuple(site for site in self.sites if site.host == host.name)
+
+
+def load_inventory(path: Path) -> Inventory:
+    """Read and validate an inventory. Raises SettingsError that lists every mistake."""
+    if not path.exists():
+        raise SettingsError("there is no such inventory", where=str(path), hint="how it is written: docs/deploy.md")
+    return load(Inventory, path).settings
