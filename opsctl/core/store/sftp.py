@@ -13,15 +13,8 @@ from opsctl.core.errors import UnreachableError
 from opsctl.core.store import PARTIAL, DeniedError, ExistsError, MissingError, Stored, StoreError, check_key
 from opsctl.core.store.resilient import WAITS_S, Patience, ResumingReader
 from opsctl.core.store.sftp_connection import SftpConnection, SftpServer
-from opsctl.core.store.sftp_protocol import (
-    BLOCK,
-    HARDLINK,
-    Attributes,
-    Open,
-    SftpChannel,
-    Status,
-    StatusError,
-)
+from opsctl.core.store.sftp_packets import Attributes, Open, Status
+from opsctl.core.store.sftp_protocol import BLOCK, HARDLINK, SftpChannel, StatusError
 from opsctl.core.store.sftp_stream import SftpStream
 from opsctl.core.store.sftp_upload import SftpUpload
 from opsctl.core.store.tamper import Attack

@@ -6,17 +6,14 @@ once, and every answer is asked for; so many can be under way and none is ever l
 """
 
 import contextlib
-import os
-import stat
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import IntEnum
 from typing import Protocol, TypeVar
 
 import paramiko
 
 from opsctl.core.errors import UnreachableError
+from opsctl.core.store.sftp_packets import Attributes, Body, Kind, MalformedError, Open, Status, string
 
 VERSION = 3
 BLOCK = 32768  # what every server must take and give at once
@@ -28,52 +25,6 @@ _LOST = (OSError, EOFError, paramiko.SSHException)
 Parsed = TypeVar("Parsed")
 
 
-class Kind(IntEnum):
-    """Types of packets."""
-
-    INIT = 1
-    VERSION = 2
-    OPEN = 3
-    CLOSE = 4
-    READ = 5
-    WRITE = 6
-    LSTAT = 7
-    FSTAT = 8
-    OPENDIR = 11
-    READDIR = 12
-    REMOVE = 13
-    MKDIR = 14
-    RMDIR = 15
-    STAT = 17
-    RENAME = 18
-    STATUS = 101
-    HANDLE = 102
-    DATA = 103
-    NAME = 104
-    ATTRS = 105
-    EXTENDED = 200
-
-
-class Status(IntEnum):
-    """What a server answers; OpenSSH says FAILURE for all that has no code of its own: full, exists, not empty."""
-
-    OK = 0
-    EOF = 1
-    NO_SUCH_FILE = 2
-    PERMISSION_DENIED = 3
-    FAILURE = 4
-
-
-class Open(IntEnum):
-    """Flags of OPEN."""
-
-    READ = 0x01
-    WRITE = 0x02
-    CREATE = 0x08
-    TRUNCATE = 0x10
-    EXCLUSIVE = 0x20
-
-
 class StatusError(Exception):
     """The server refused a request; the connection is as good as before."""
 
@@ -81,25 +32,6 @@ class StatusError(Exception):
         super().__init__(text)
         self.code = code
         self.text = "".join(filter(str.isprintable, text)) or f"status {code}"
-
-
-@dataclass(frozen=True)
-class Attributes:
-    """Of a file: its size in bytes, its mode, and when it was last written (seconds since the epoch, UTC)."""
-
-    size: int
-    mode: int
-    mtime: int
-
-    @property
-    def is_file(self) -> bool:
-        """Whether it is a regular file."""
-        return stat.S_ISREG(self.mode)
-
-    @property
-    def is_directory(self) -> bool:
-        """Whether it is a directory."""
-        return stat.S_ISDIR(self.mode)
 
 
 class Channel(Protocol):
@@ -133,7 +65,7 @@ class SftpChannel:
         self._channel = channel
         self._where = where
         self._received = bytearray()
-        self._answers: dict[int, tuple[int, _Body]] = {}
+        self._answers: dict[int, tuple[int, Body]] = {}
         self._number = 0
         self._transmit(struct.pack(">BI", Kind.INIT, VERSION))
         kind, body = self._packet()
@@ -141,7 +73,7 @@ class SftpChannel:
             if kind != Kind.VERSION or body.u32() != VERSION:
                 raise self._lost("it does not speak SFTP version 3")
             self.extensions = frozenset(body.extensions())
-        except _MalformedError as error:
+        except MalformedError as error:
             raise self._lost("what it says is not SFTP") from error
 
     @property
@@ -157,20 +89,20 @@ class SftpChannel:
     def open(self, path: str, flags: int, mode: int = 0o640) -> bytes:
         """Open a file and return its handle."""
         attributes = struct.pack(">II", 0x04, mode) if flags & Open.CREATE else struct.pack(">I", 0)
-        return self._handle(self.request(Kind.OPEN, _string(path) + struct.pack(">I", flags) + attributes))
+        return self._handle(self.request(Kind.OPEN, string(path) + struct.pack(">I", flags) + attributes))
 
     def close_handle(self, handle: bytes) -> None:
         """Close a file or directory."""
-        self.settle(self.request(Kind.CLOSE, _string(handle)))
+        self.settle(self.request(Kind.CLOSE, string(handle)))
 
     def request_read(self, handle: bytes, offset: int, length: int) -> int:
         """Ask for up to `length` bytes at an offset."""
-        return self.request(Kind.READ, _string(handle) + struct.pack(">QI", offset, length))
+        return self.request(Kind.READ, string(handle) + struct.pack(">QI", offset, length))
 
     def data(self, number: int) -> bytes:
         """The bytes that were asked for, perhaps fewer; none at the end of the file."""
         try:
-            return self._expect(number, Kind.DATA, _Body.string)
+            return self._expect(number, Kind.DATA, Body.string)
         except StatusError as error:
             if error.code == Status.EOF:
                 return b""
@@ -178,35 +110,35 @@ class SftpChannel:
 
     def request_write(self, handle: bytes, offset: int, data: bytes) -> int:
         """Ask to write bytes at an offset; `settle` tells whether that was done."""
-        return self.request(Kind.WRITE, _string(handle) + struct.pack(">Q", offset) + _string(data))
+        return self.request(Kind.WRITE, string(handle) + struct.pack(">Q", offset) + string(data))
 
     def fsync(self, handle: bytes) -> None:
         """Make what was written durable."""
-        self.settle(self.request(Kind.EXTENDED, _string(FSYNC) + _string(handle)))
+        self.settle(self.request(Kind.EXTENDED, string(FSYNC) + string(handle)))
 
     def hardlink(self, old: str, new: str) -> None:
         """Give a file a second name, unless that is taken."""
-        self.settle(self.request(Kind.EXTENDED, _string(HARDLINK) + _string(old) + _string(new)))
+        self.settle(self.request(Kind.EXTENDED, string(HARDLINK) + string(old) + string(new)))
 
     def attributes(self, path: str) -> Attributes:
         """Look at a file; a link is not followed."""
-        return self._expect(self.request(Kind.LSTAT, _string(path)), Kind.ATTRS, _Body.attributes)
+        return self._expect(self.request(Kind.LSTAT, string(path)), Kind.ATTRS, Body.attributes)
 
     def followed(self, path: str) -> Attributes:
         """Look at a file, behind links."""
-        return self._expect(self.request(Kind.STAT, _string(path)), Kind.ATTRS, _Body.attributes)
+        return self._expect(self.request(Kind.STAT, string(path)), Kind.ATTRS, Body.attributes)
 
     def handle_attributes(self, handle: bytes) -> Attributes:
         """Look at an open file."""
-        return self._expect(self.request(Kind.FSTAT, _string(handle)), Kind.ATTRS, _Body.attributes)
+        return self._expect(self.request(Kind.FSTAT, string(handle)), Kind.ATTRS, Body.attributes)
 
     def entries(self, path: str) -> list[tuple[str, Attributes]]:
         """Everything in a directory but `.` and `..`, in no order."""
-        handle = self._handle(self.request(Kind.OPENDIR, _string(path)))
+        handle = self._handle(self.request(Kind.OPENDIR, string(path)))
         found: list[tuple[str, Attributes]] = []
         while True:
             try:
-                found += self._expect(self.request(Kind.READDIR, _string(handle)), Kind.NAME, _Body.names)
+                found += self._expect(self.request(Kind.READDIR, string(handle)), Kind.NAME, Body.names)
             except StatusError as error:
                 if error.code == Status.EOF:
                     break
@@ -216,19 +148,19 @@ class SftpChannel:
 
     def remove(self, path: str) -> None:
         """Remove a file."""
-        self.settle(self.request(Kind.REMOVE, _string(path)))
+        self.settle(self.request(Kind.REMOVE, string(path)))
 
     def rename(self, old: str, new: str) -> None:
         """Give a file another name."""
-        self.settle(self.request(Kind.RENAME, _string(old) + _string(new)))
+        self.settle(self.request(Kind.RENAME, string(old) + string(new)))
 
     def mkdir(self, path: str) -> None:
         """Make a directory of mode 0750."""
-        self.settle(self.request(Kind.MKDIR, _string(path) + struct.pack(">II", 0x04, 0o750)))
+        self.settle(self.request(Kind.MKDIR, string(path) + struct.pack(">II", 0x04, 0o750)))
 
     def rmdir(self, path: str) -> None:
         """Remove an empty directory."""
-        self.settle(self.request(Kind.RMDIR, _string(path)))
+        self.settle(self.request(Kind.RMDIR, string(path)))
 
     def request(self, kind: Kind, body: bytes) -> int:
         """Send a request and return its number."""
@@ -238,12 +170,12 @@ class SftpChannel:
 
     def settle(self, number: int) -> None:
         """Wait until a request is done."""
-        self._expect(number, Kind.STATUS, _Body.rest)
+        self._expect(number, Kind.STATUS, Body.rest)
 
     def _handle(self, number: int) -> bytes:
-        return self._expect(number, Kind.HANDLE, _Body.string)
+        return self._expect(number, Kind.HANDLE, Body.string)
 
-    def _expect(self, number: int, wanted: Kind, parse: Callable[["_Body"], Parsed]) -> Parsed:
+    def _expect(self, number: int, wanted: Kind, parse: Callable[[Body], Parsed]) -> Parsed:
         try:
             while number not in self._answers:
                 kind, body = self._packet()
@@ -256,14 +188,14 @@ class SftpChannel:
             elif kind != wanted:
                 raise self._lost(f"it answered with a packet of type {kind}")
             return parse(body)
-        except _MalformedError as error:
+        except MalformedError as error:
             raise self._lost("what it says is not SFTP") from error
 
     def _transmit(self, packet: bytes) -> None:
         with self._closed_by_failure():
             self._channel.sendall(struct.pack(">I", len(packet)) + packet)
 
-    def _packet(self) -> tuple[int, "_Body"]:
+    def _packet(self) -> tuple[int, Body]:
         with self._closed_by_failure():
             self._receive(4)
             length = struct.unpack_from(">I", self._received)[0]
@@ -272,7 +204,7 @@ class SftpChannel:
             self._receive(4 + length)
         packet = bytes(self._received[4 : 4 + length])
         del self._received[: 4 + length]
-        return packet[0], _Body(packet[1:])
+        return packet[0], Body(packet[1:])
 
     def _receive(self, size: int) -> None:
         while len(self._received) < size:
@@ -297,66 +229,3 @@ class SftpChannel:
     def _lost(self, why: str) -> UnreachableError:
         self.close()
         return UnreachableError(f"the SFTP server is not to be used: {why}", where=self._where, hint="opsctl doctor")
-
-
-def _string(value: str | bytes) -> bytes:
-    data = os.fsencode(value)
-    return struct.pack(">I", len(data)) + data
-
-
-class _MalformedError(Exception):
-    """A packet ends before what it should hold."""
-
-
-class _Body:
-    """What a packet holds, read from its beginning."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    def take(self, size: int) -> bytes:
-        end = self._at + size
-        if end > len(self._data):
-            raise _MalformedError
-        taken = self._data[self._at : end]
-        self._at = end
-        return taken
-
-    def u32(self) -> int:
-        return int.from_bytes(self.take(4))
-
-    def u64(self) -> int:
-        return int.from_bytes(self.take(8))
-
-    def string(self) -> bytes:
-        return self.take(self.u32())
-
-    def rest(self) -> bytes:
-        return self.take(len(self._data) - self._at)
-
-    def extensions(self) -> list[str]:
-        found = []
-        while self._at < len(self._data):
-            found.append(self.string().decode(errors="replace"))
-            self.string()  # its version
-        return found
-
-    def names(self) -> list[tuple[str, Attributes]]:
-        found = []
-        for _ in range(self.u32()):
-            name = os.fsdecode(self.string())
-            self.string()  # the line that `ls -l` would print
-            found.append((name, self.attributes()))
-        return found
-
-    def attributes(self) -> Attributes:
-        flags = self.u32()
-        size = self.u64() if flags & 0x01 else 0
-        self.take(8 if flags & 0x02 else 0)  # owner and group
-        mode = self.u32() if flags & 0x04 else 0
-        self.take(4 if flags & 0x08 else 0)  # last read
-        mtime = self.u32() if flags & 0x08 else 0
-        for _ in range(2 * self.u32() if flags & 0x80000000 else 0):
-            self.string()
-        return Attributes(size, mode, mtime)

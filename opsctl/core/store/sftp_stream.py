@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from opsctl.core.store.sftp_protocol import BLOCK, Open, SftpChannel
+from opsctl.core.store.sftp_packets import Open
+from opsctl.core.store.sftp_protocol import BLOCK, SftpChannel
 
 WINDOW = 64  # requests under way: 2 MiB, which is what an SSH channel lets through without an answer
 

@@ -12,7 +12,8 @@ from opsctl.core.errors import OpsError, UnreachableError
 from opsctl.core.failpoints import failpoint
 from opsctl.core.store import PARTIAL, MissingError, Stored
 from opsctl.core.store.resilient import Patience
-from opsctl.core.store.sftp_protocol import BLOCK, FSYNC, Open, Status, StatusError
+from opsctl.core.store.sftp_packets import Open, Status
+from opsctl.core.store.sftp_protocol import BLOCK, FSYNC, StatusError
 from opsctl.core.store.sftp_stream import WINDOW
 
 if TYPE_CHECKING:

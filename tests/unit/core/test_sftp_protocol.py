@@ -6,7 +6,8 @@ import struct
 import pytest
 
 from opsctl.core.errors import UnreachableError
-from opsctl.core.store.sftp_protocol import Kind, SftpChannel, StatusError
+from opsctl.core.store.sftp_packets import Kind
+from opsctl.core.store.sftp_protocol import SftpChannel, StatusError
 from opsctl.core.store.sftp_stream import SftpStream
 
 
