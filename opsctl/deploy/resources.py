@@ -208,7 +208,7 @@ class Absent(Placed):
 
 
 class Unit(Named):
-    """A systemd unit, whether it starts at boot and whether it runs now."""
+    """A systemd unit: whether it starts at boot, and runs now, unless a condition of its own holds it back."""
 
     facts: ClassVar[tuple[str, ...]] = ("enabled", "active")
 
@@ -218,7 +218,9 @@ class Unit(Named):
 
     def differs(self, found: Found) -> bool:
         """Whether it is in another state."""
-        return found is None or (found["enabled"], found["active"]) != (self.enabled, self.active)
+        if found is None or found["enabled"] != self.enabled:
+            return True
+        return bool(found["active"] != self.active) and not (self.active and found["held"])
 
 
 class Script(Named):

@@ -16,6 +16,8 @@ MACHINE_PACKAGES = (
     "rsync", "logrotate", "openssl", "sudo", "systemd", "systemd-container", "systemd-sysv",
 )  # fmt: skip
 STACK_PACKAGES = ("nginx", "php-fpm", "unattended-upgrades")
+# What deployments bring besides; pebble is the certificate authority of the tests.
+DEPLOYED_PACKAGES = ("certbot", "pebble", "systemd-timesyncd")
 # What copies must not share, and what would stir while a test looks. MariaDB's socket unit, which nobody wants, listens
 # everywhere and was enabled because no systemd was there yet when it was installed.
 _MAKE_BOOTABLE = """
@@ -42,11 +44,16 @@ def stack_base() -> Base:
     return base(Recipe(RELEASE, packages, on=ground, script=_MAKE_BOOTABLE))
 
 
+def deployed_base() -> Base:
+    """A host with everything that a deployment would install."""
+    return base(Recipe(RELEASE, DEPLOYED_PACKAGES, on=stack_base()))
+
+
 def opsctl_base() -> Base:
     """A host with everything that opsctl's wheel needs."""
     version = hashlib.sha256(locked_dependencies(PYTHON).encode()).hexdigest()
     return base(
-        Recipe(RELEASE, on=stack_base(), script=_INSTALL_DEPENDENCIES, fill=_fetch_dependencies, version=version)
+        Recipe(RELEASE, on=deployed_base(), script=_INSTALL_DEPENDENCIES, fill=_fetch_dependencies, version=version)
     )
 
 

@@ -82,10 +82,10 @@ def _packages(names: set[str]) -> dict[str, State]:
 
 
 def _units(names: list[str]) -> dict[str, State]:
-    """Whether units are enabled and active; those that systemd does not know are left out."""
+    """Whether units are enabled, active, held back by a condition; those that systemd does not know are left out."""
     if not names:
         return {}
-    wanted = "--property=Id,LoadState,UnitFileState,ActiveState"
+    wanted = "--property=Id,LoadState,UnitFileState,ActiveState,ConditionResult,ConditionTimestampMonotonic"
     said = host.run("systemctl", "show", wanted, *names, check=False)
     found: dict[str, State] = {}
     for name, block in zip(names, said.strip().split("\n\n"), strict=False):
@@ -94,6 +94,7 @@ def _units(names: list[str]) -> dict[str, State]:
             found[name] = {
                 "enabled": facts.get("UnitFileState") in ("enabled", "enabled-runtime", "alias"),
                 "active": facts.get("ActiveState") in ("active", "activating", "reloading"),
+                "held": facts.get("ConditionResult") == "no" and facts.get("ConditionTimestampMonotonic") != "0",
                 "masked": facts.get("LoadState") == "masked",
             }
     return found

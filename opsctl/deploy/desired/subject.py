@@ -1,11 +1,14 @@
 """What is being described: one host of an inventory, with the sites that lie on it."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from opsctl.deploy.inventory.host import HostSection
 from opsctl.deploy.inventory.inventory import Inventory
 from opsctl.deploy.inventory.site import SitePlan
+
+Feature = Literal["time-servers"]
+"""What a host can have besides; a file of the table may be there `when` it has one."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,12 @@ class Subject:
         """Whether any of them needs PHP."""
         return any(site.php for site in self.sites)
 
+    @property
+    def features(self) -> frozenset[Feature]:
+        """What the host has besides what every host has."""
+        has: dict[Feature, bool] = {"time-servers": bool(self.inventory.time.servers)}
+        return frozenset(name for name, there in has.items() if there)
+
     def facts(self) -> dict[str, Any]:
         """What templates may name."""
         return {
@@ -33,4 +42,5 @@ class Subject:
             "access": self.inventory.access,
             "host": self.host,
             "sites": self.sites,
+            "time": self.inventory.time,
         }

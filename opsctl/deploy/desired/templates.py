@@ -11,14 +11,18 @@ from pydantic import Field
 
 from opsctl.core.errors import OpsError
 from opsctl.core.section import Section
-from opsctl.deploy.resources import Action, Check, File, file
+from opsctl.deploy.desired.subject import Feature
+from opsctl.deploy.resources import Absent, Action, Check, File, Resource, file
 
 TABLE = "table.toml"
 Kind = Literal["static", "wordpress", "codeigniter", "python"]
 
 
 class Entry(Section):
-    """One file of the table; with `for`, one for each site of these kinds, whose name stands for {site}."""
+    """One file of the table; with `for`, one for each site of these kinds, whose name stands for {site}.
+
+    With `when` it is on hosts that have this feature only; on others it must not be, as when they had it before.
+    """
 
     path: str
     template: str | None = None
@@ -29,6 +33,7 @@ class Entry(Section):
     keep: bool = False
     then: tuple[str, ...] = ()
     kinds: tuple[Kind, ...] = Field((), alias="for")
+    when: Feature | None = None
 
 
 class Table(Section):
@@ -62,15 +67,17 @@ def _source(name: str) -> str:
     return files("deploy_templates").joinpath(name).read_text(encoding="utf-8")
 
 
-def rendered(facts: Mapping[str, Any], sites: tuple[Any, ...]) -> Iterator[File]:
+def rendered(facts: Mapping[str, Any], sites: tuple[Any, ...], features: frozenset[Feature]) -> Iterator[Resource]:
     """Every file of the table for a host with these sites. Raises OpsError for a template that cannot be filled."""
     for entry in table().files:
+        there = entry.when is None or entry.when in features
         template = (entry.template or entry.path).lstrip("/") + ".j2"
-        if not entry.kinds:
-            yield _file(entry, entry.path, template, facts)
-        for site in sites:
-            if site.kind in entry.kinds:
-                yield _file(entry, entry.path.replace("{site}", site.name), template, {**facts, "site": site})
+        of_site = [(entry.path.replace("{site}", site.name), site) for site in sites if site.kind in entry.kinds]
+        for path, site in of_site if entry.kinds else [(entry.path, None)]:
+            if there:
+                yield _file(entry, path, template, {**facts, "site": site} if site else facts)
+            else:
+                yield Absent(path=path, guarded=entry.guarded, then=entry.then)
 
 
 def _file(entry: Entry, path: str, template: str, facts: Mapping[str, Any]) -> File:

@@ -1,6 +1,6 @@
 """All that shall be on a host, in the order in which it is made."""
 
-from opsctl.deploy.desired import database, ground, sites
+from opsctl.deploy.desired import clock, database, ground, sites
 from opsctl.deploy.desired.subject import Subject
 from opsctl.deploy.desired.templates import rendered, table
 from opsctl.deploy.inventory.host import HostSection
@@ -16,9 +16,11 @@ def desired(inventory: Inventory, host: HostSection) -> Desired:
         *ground.people(subject),
         *sites.ground(subject),
         *database.encryption(),
-        *rendered({**subject.facts(), **database.facts(subject)}, subject.sites),
+        *clock.ground(subject),
+        *rendered({**subject.facts(), **database.facts(subject)}, subject.sites, subject.features),
         *sites.web(subject),
         *ground.units(subject),
+        *clock.units(),
         *database.accounts(subject),
     )
     health = tuple(sites.visit(site) for site in subject.sites)

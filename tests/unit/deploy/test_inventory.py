@@ -10,7 +10,7 @@ from opsctl.deploy.desired.database import server_id
 from opsctl.deploy.desired.templates import table
 from opsctl.deploy.desired.whole import desired
 from opsctl.deploy.inventory.inventory import Inventory, load_inventory
-from opsctl.deploy.resources import File
+from opsctl.deploy.resources import Absent, File
 
 PROJECT = Path(__file__).parents[3]
 DOCUMENTED = re.findall(r"^```toml\n(.*?)^```$", (PROJECT / "docs/deploy.md").read_text(), re.MULTILINE | re.DOTALL)[0]
@@ -92,3 +92,15 @@ def test_what_all_sites_share_is_said_once_and_one_may_differ(tmp_path: Path) ->
 def test_a_mistake_in_the_defaults_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="prot"):
         load(tmp_path, DOCUMENTED + "\n[defaults.host]\nprot = 2222\n")
+
+
+def test_a_file_is_there_when_the_host_has_its_feature_and_must_not_be_otherwise(tmp_path: Path) -> None:
+    path = "/etc/systemd/timesyncd.conf.d/opsctl.conf"
+    plain = load(tmp_path, DOCUMENTED)
+    assert path not in files(plain)
+    what = desired(plain, plain.hosts[0])
+    assert [each.then for each in what.resources if isinstance(each, Absent) and each.path == path] == [
+        ("restart clock",)
+    ]
+    asked = files(load(tmp_path, DOCUMENTED + '\n[time]\nservers = ["ntp.acme.example", "2001:db8::1"]\n'))
+    assert b"NTP=ntp.acme.example 2001:db8::1\n" in asked[path].data
