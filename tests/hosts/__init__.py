@@ -12,6 +12,9 @@ A host has nginx, php-fpm, MariaDB (all three enabled, with Debian's settings), 
 its wheel in /opt/opsctl, linked as /usr/local/bin/opsctl. sshd knows the key of `host.identity`, and `host.known_hosts`
 says by which key it answers. There is no network but the one between the host and here: no route leads anywhere else.
 
+`bare_hosts(name)` makes hosts as a provider hands them over: systemd, sshd with a key of root's, python3 and apt, whose
+only source is a directory on the host with the packages that a deployment installs.
+
 `host.power_off()`, `host.cut_power()`, `host.boot()` and `host.reboot()` do what they say; its disk lies in memory and
 stays until `host.destroy()`. What a host is made of is in bases.py, how it boots in host.py and supervisor.sh.
 

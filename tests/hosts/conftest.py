@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.bases import opsctl_base
+from tests.hosts.bases import bare_base, opsctl_base
 from tests.hosts.host import Host
 from tests.support.debian import Base
 from tests.support.packaging import build_wheel
@@ -44,6 +44,22 @@ def hosts(customer_base: Base, wheel: Path) -> Iterator[Callable[..., Host]]:
         made.append(host)
         host.boot()
         install(host, wheel)
+        return host
+
+    yield make
+    for host in made:
+        host.destroy()
+
+
+@pytest.fixture(scope="module")
+def bare_hosts() -> Iterator[Callable[..., Host]]:
+    """Makes running hosts as a provider hands them over, `bare_hosts(name)`; gone at the end of the module."""
+    made: list[Host] = []
+
+    def make(name: str = "bare") -> Host:
+        host = Host.make(bare_base(), name)
+        made.append(host)
+        host.boot()
         return host
 
     yield make
