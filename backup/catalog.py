@@ -41,7 +41,7 @@ class Catalog:
         """Ids of all backups that exist, oldest first; an id whose manifest is not there is no backup."""
         prefix = layout.backups(self.stack)
         ends = f"/{layout.MANIFEST}"
-        return [item.key[len(prefix) : -len(ends)] for item in self.store.list(prefix) if item.key.endswith(ends)]
+        return [item.key[len(prefix) : -len(ends)] for item in self.store.list(prefix, ending=ends)]
 
     def manifest(self, backup_id: str) -> Manifest:
         """Read and verify one manifest. Raises MissingError, IntegrityError."""
@@ -80,7 +80,7 @@ class Catalog:
 
     def newest_head(self) -> Head | None:
         """The newest head, verified; None when nothing was ever published."""
-        keys = [item.key for item in self.store.list(layout.heads(self.stack)) if item.key.endswith(".json")]
+        keys = [item.key for item in self.store.list(layout.heads(self.stack), ending=".json")]
         if not keys:
             return None
         head = parse_head(get(self.store, keys[-1]), keys[-1])
@@ -101,7 +101,7 @@ class Catalog:
         """The records of a lineage in order, each holding the hash of the one before; the last one's signature is
         verified, and with it all of them. Raises IntegrityError at the first that does not fit."""
         prefix = layout.lineage(self.stack, ref.server, ref.lineage)
-        keys = [item.key for item in self.store.list(prefix) if item.key.endswith(".json")]
+        keys = [item.key for item in self.store.list(prefix, ending=".json")]
         records = [(key, data, parse_segment(data, key)) for key in keys if (data := get(self.store, key))]
         records.sort(key=lambda record: record[2].number)
         first = records[0][2] if records else None

@@ -80,7 +80,7 @@ def rows(ledger: SqliteLedger) -> Iterator[chain.Row]:
 
 def _notes(store: Store, stack: str, origin: str) -> list[Note]:
     """Everything that claims to be a checkpoint of this log; the same stack has those of other machines' ledgers."""
-    keys = [item.key for item in store.list(checkpoints(stack)) if item.key.endswith(f"{NOTE}")]
+    keys = [item.key for item in store.list(checkpoints(stack), ending=NOTE)]
     notes = [Note(key, data, parse_note(data)) for key in keys if (data := get(store, key))]
     return [found for found in notes if found.checkpoint.origin == origin]
 

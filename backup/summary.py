@@ -69,7 +69,7 @@ def summary(manifest: Manifest, stored: Stored) -> Summary:
 def manifests(catalog: Catalog) -> dict[str, Stored]:
     """The manifests' objects in a repository, by key: one listing, nothing read."""
     ending = f"/{layout.MANIFEST}"
-    return {item.key: item for item in catalog.store.list(layout.backups(catalog.stack)) if item.key.endswith(ending)}
+    return {item.key: item for item in catalog.store.list(layout.backups(catalog.stack), ending=ending)}
 
 
 def summaries(catalog: Catalog, here: Mapping[str, Stored], memory: "Memory | None" = None) -> list[Summary]:

@@ -77,8 +77,7 @@ class Published(Generic[Body]):
     def ids(self, catalog: Catalog) -> list[str]:
         """The ids of all that lie there, oldest first; none of them has been read."""
         prefix = self.prefix(catalog.stack)
-        keys = [item.key for item in catalog.store.list(prefix)]
-        return sorted(key[len(prefix) : -len(_END)] for key in keys if key.endswith(_END))
+        return sorted(item.key[len(prefix) : -len(_END)] for item in catalog.store.list(prefix, ending=_END))
 
     def _read(self, catalog: Catalog, drill_id: str) -> Record[Body]:
         key = self._key(catalog, drill_id)

@@ -40,7 +40,7 @@ class Plan:
 def record_keys(catalog: Catalog, ref: LineageRef) -> list[str]:
     """Keys of the records of a lineage, in the order of the logs: binlog.999999 comes before binlog.1000000."""
     prefix = layout.lineage(catalog.stack, ref.server, ref.lineage)
-    return record_order(item.key for item in catalog.store.list(prefix) if item.key.endswith(RECORD))
+    return record_order(item.key for item in catalog.store.list(prefix, ending=RECORD))
 
 
 def record_order(keys: Iterable[str]) -> list[str]:

@@ -16,7 +16,7 @@ LATEST = "latest"
 def export_ids(catalog: Catalog) -> list[str]:
     """Ids of all exports that exist, oldest first."""
     prefix, ends = layout.exports(catalog.stack), f"/{layout.EXPORT}"
-    return [item.key[len(prefix) : -len(ends)] for item in catalog.store.list(prefix) if item.key.endswith(ends)]
+    return [item.key[len(prefix) : -len(ends)] for item in catalog.store.list(prefix, ending=ends)]
 
 
 def read_export(catalog: Catalog, export_id: str) -> Export:

@@ -128,5 +128,5 @@ def _union(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:
 def _names(store: Store, stack: str) -> list[str]:
     """Ids of all that are complete, oldest first."""
     prefix = layout.prunes(stack)
-    keys = [item.key for item in store.list(prefix) if item.key.endswith(DOCUMENT)]
+    keys = [item.key for item in store.list(prefix, ending=DOCUMENT)]
     return sorted(key[len(prefix) : -len(DOCUMENT)] for key in keys)

@@ -90,7 +90,7 @@ def _segment_keys(catalog: Catalog, manifest: Manifest) -> Iterator[str]:
 
 def _heads(catalog: Catalog, manifest: Manifest) -> tuple[str, ...]:
     """The newest head, and the one before it that states less and knows the backup already."""
-    keys = [item.key for item in catalog.store.list(layout.heads(catalog.stack)) if item.key.endswith(".json")]
+    keys = [item.key for item in catalog.store.list(layout.heads(catalog.stack), ending=".json")]
     if not keys:
         return ()
     newest = parse_head(get(catalog.store, keys[-1]), keys[-1])

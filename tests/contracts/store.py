@@ -149,6 +149,8 @@ class StoreContract:
         assert [item.key for item in store.list("acme/b")] == ["acme/b-side", "acme/b/10", "acme/b/2", "acme/bx/1"]
         assert [item.key for item in store.list("acme/b/")] == ["acme/b/10", "acme/b/2"]
         assert [item.key for item in store.list("nothing")] == []
+        assert [item.key for item in store.list("acme/b", ending="/1")] == ["acme/bx/1"]
+        assert [item.key for item in store.list("", ending="0")] == ["acme/b/10"]
 
     def test_a_deleted_object_is_gone(self, store: Store) -> None:
         put(store, "d/one", b"1")

@@ -54,8 +54,8 @@ class WrappedStore:
     def stat(self, key: str) -> Stored | None:
         return self.store.stat(key)
 
-    def list(self, prefix: str) -> Iterator[Stored]:
-        return self.store.list(prefix)
+    def list(self, prefix: str, *, ending: str = "") -> Iterator[Stored]:
+        return self.store.list(prefix, ending=ending)
 
     def delete(self, key: str) -> None:
         self.store.delete(key)
@@ -216,5 +216,5 @@ class ListsStale(WrappedStore):
         super().__init__(store)
         self._then = list(store.list(""))
 
-    def list(self, prefix: str) -> Iterator[Stored]:
-        return (item for item in self._then if item.key.startswith(prefix))
+    def list(self, prefix: str, *, ending: str = "") -> Iterator[Stored]:
+        return (item for item in self._then if item.key.startswith(prefix) and item.key.endswith(ending))

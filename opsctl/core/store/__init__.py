@@ -90,8 +90,8 @@ class Store(Protocol):
         """Describe an object, or None when there is none."""
         ...
 
-    def list(self, prefix: str) -> Iterator[Stored]:
-        """All objects whose key begins with the prefix, in the order of their keys."""
+    def list(self, prefix: str, *, ending: str = "") -> Iterator[Stored]:
+        """All objects whose key begins with the prefix and ends with `ending`, in the order of their keys."""
         ...
 
     def delete(self, key: str) -> None:

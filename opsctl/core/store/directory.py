@@ -64,10 +64,10 @@ class DirectoryStore:
                 return None
             return Stored(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
-    def list(self, prefix: str) -> Iterator[Stored]:
-        """Walk only the part of the tree in which keys with this prefix can lie."""
+    def list(self, prefix: str, *, ending: str = "") -> Iterator[Stored]:
+        """Walk only the part of the tree in which keys with this prefix can lie; look only at files of this ending."""
         with self._explained(prefix):
-            yield from self._walk(prefix.rpartition("/")[0], prefix)
+            yield from self._walk(prefix, ending)
 
     def delete(self, key: str) -> None:
         """Unlink the file, and the directories that are empty then."""
@@ -109,13 +109,14 @@ class DirectoryStore:
                 ) from error
             sync_directory(directory.parent)
 
-    def _walk(self, folder: str, prefix: str) -> Iterator[Stored]:
+    def _walk(self, prefix: str, ending: str) -> Iterator[Stored]:
         """Depth first, on a stack of its own: years of backups are a hundred thousand files."""
-        waiting = [(folder, True)]
+        folder = prefix.rpartition("/")[0]
+        waiting = [f"{folder}/" if folder else ""]
         while waiting:
-            path, is_folder = waiting.pop()
-            if is_folder:
-                waiting.extend(self._inside(path, prefix))
+            path = waiting.pop()
+            if path == "" or path[-1] == "/":
+                waiting.extend(self._inside(path, prefix, ending))
                 continue
             try:
                 found = os.stat(f"{self.directory}/{path}")
@@ -123,21 +124,25 @@ class DirectoryStore:
                 continue
             yield Stored(path, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
-    def _inside(self, folder: str, prefix: str) -> Sequence[tuple[str, bool]]:
-        """What a directory holds, the last first: keys with the prefix, and directories in which there may be some."""
+    def _inside(self, folder: str, prefix: str, ending: str) -> Sequence[str]:
+        """What a directory holds of keys, the last first, and of directories, with a slash, that may hold some."""
+        found = []
         try:
             with os.scandir(f"{self.directory}/{folder}") as entries:
-                found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+                for entry in entries:
+                    path = folder + entry.name
+                    if entry.name[0] == ".":
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        path += "/"
+                        if path.startswith(prefix) or prefix.startswith(path):
+                            found.append(path)
+                    elif path.endswith(ending) and path.startswith(prefix):
+                        found.append(path)
         except (FileNotFoundError, NotADirectoryError):
             return []
-        above = f"{folder}/" if folder else ""
-        found.sort(key=_sort_name, reverse=True)
-        return [
-            (above + name, is_folder)
-            for name, is_folder in found
-            if name[0] != "."
-            and (f"{above}{name}".startswith(prefix) or (is_folder and prefix.startswith(f"{above}{name}/")))
-        ]
+        found.sort(reverse=True)
+        return found
 
     @contextlib.contextmanager
     def _explained(self, key: str) -> Iterator[None]:
@@ -256,8 +261,3 @@ def sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _sort_name(entry: tuple[str, bool]) -> str:
-    name, is_folder = entry
-    return f"{name}/" if is_folder else name

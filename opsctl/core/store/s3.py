@@ -93,12 +93,12 @@ class S3Store:
             return None
         return Stored(key, head["ContentLength"], _second(head["LastModified"]))
 
-    def list(self, prefix: str) -> Iterator[Stored]:
+    def list(self, prefix: str, *, ending: str = "") -> Iterator[Stored]:
         """List page by page, a thousand objects each."""
         with explained(self._bucket, prefix):
             for item in self._listed(self._prefix + prefix):
                 key = item["Key"].removeprefix(self._prefix)
-                if is_key(key):
+                if key.endswith(ending) and is_key(key):
                     yield Stored(key, item["Size"], _second(item["LastModified"]))
 
     def delete(self, key: str) -> None:

@@ -88,10 +88,10 @@ class SftpStore:
             found = self._look(path)
         return _stored(key, found) if found is not None and found.is_file else None
 
-    def list(self, prefix: str) -> Iterator[Stored]:
+    def list(self, prefix: str, *, ending: str = "") -> Iterator[Stored]:
         """Walk only the part of the tree in which keys with this prefix can lie."""
         for key, found in self._walk(prefix.rpartition("/")[0], prefix):
-            if not key.rpartition("/")[2].startswith("."):
+            if key.endswith(ending) and not key.rpartition("/")[2].startswith("."):
                 yield _stored(key, found)
 
     def delete(self, key: str) -> None:

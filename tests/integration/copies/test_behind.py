@@ -54,7 +54,7 @@ def test_an_unreachable_repository_goes_on_falling_behind(history: History, offs
     history.ship()
 
     class Gone(LosesConnection):
-        def list(self, prefix: str):  # type: ignore[no-untyped-def]
+        def list(self, prefix: str, *, ending: str = ""):  # type: ignore[no-untyped-def]
             from opsctl.core.errors import UnreachableError
 
             raise UnreachableError("nobody answers", where=self.where)
