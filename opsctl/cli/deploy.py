@@ -59,9 +59,10 @@ def apply(
     found = deploying.read(file, wire.verifier(settings))
     session.progress.step(f"Changing {found.target.host}")
     memory = Memory(settings.machine.state_dir, found.stack)
-    result = deploying.apply(found, wire.ledger(settings), memory, _who(), why=why, revert_s=revert)
-    document = view.applied(found, result)
-    return Answer(document, lambda paint: view.apply_text(document, paint), report=True)
+    came = deploying.apply(found, wire.ledger(settings), memory, _who(), why=why, revert_s=revert)
+    document = view.applied(found, came)
+    code = ExitCode.PARTIAL if came.missed else ExitCode.DONE
+    return Answer(document, lambda paint: view.apply_text(document, paint), code, report=True)
 
 
 @command(app, "drift")

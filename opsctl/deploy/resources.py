@@ -227,6 +227,9 @@ class Script(Named):
     """What no file says, such as a database account: `look` prints what there is, `do` brings it to `wanted`.
 
     All three are scripts of sh; none may hold a secret. `shown` says to a person what `do` does.
+
+    `later`: it is run once all else has proved to work, and takes others than this host to agree, such as an authority.
+    Where they do not, that is told and takes nothing back.
     """
 
     verb: ClassVar[Verb | None] = "run"
@@ -237,6 +240,7 @@ class Script(Named):
     do: str
     undo: str
     shown: str
+    later: bool = False
 
     @property
     def what(self) -> str:

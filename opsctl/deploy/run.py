@@ -53,6 +53,23 @@ class Seen:
     error: OpsError | None
 
 
+class Missed(BaseModel):
+    """What others than the host have refused, such as an authority: what, and their words. The rest was applied."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What came of a plan: `applied` or `unchanged`, and what of it could not be had."""
+
+    result: str
+    missed: tuple[Missed, ...] = ()
+
+
 class DeployBody(BaseModel):
     """The body of a record of kind `deploy`: which plan (SHA-256) was applied where, by whom, and what came of it."""
 
@@ -65,6 +82,7 @@ class DeployBody(BaseModel):
     origin: str
     changes: int
     result: str
+    missed: tuple[str, ...] = ()
 
 
 def plan_hosts(inventory: Inventory, names: Sequence[str], who: Who, *, user: str | None) -> list[Seen]:
@@ -153,26 +171,25 @@ def read(path: Path, verifier: Verifier) -> Plan:
     return parse_plan(data, str(path))
 
 
-def apply(plan: Plan, ledger: Ledger, memory: Memory, who: Who, *, why: str, revert_s: int) -> str:
+def apply(plan: Plan, ledger: Ledger, memory: Memory, who: Who, *, why: str, revert_s: int) -> Applied:
     """Make a plan's changes and, where they could have locked us out, prove that they have not; record it all.
 
     What the host is like afterwards is kept, to find drift by.
 
-    Returns what came of it: `applied` or `unchanged`. Raises OpsError when nothing was changed, or when what was is
-    about to be taken back, since nobody gets in any more.
+    Raises OpsError when nothing was changed, or when what was is about to be taken back, since nobody gets in any more.
     """
-    started, result = utcnow(), "failed"
+    started, came = utcnow(), Applied("failed")
     try:
-        result = _apply(plan, memory, who, why, revert_s) if plan.changed else "unchanged"
+        came = _apply(plan, memory, who, why, revert_s) if plan.changed else Applied("unchanged")
     except UnreachableError:
-        result = "open"
+        came = Applied("open")
         raise
     finally:
-        _record(plan, ledger, who, started, result)
-    return result
+        _record(plan, ledger, who, started, came)
+    return came
 
 
-def _apply(plan: Plan, memory: Memory, who: Who, why: str, revert_s: int) -> str:
+def _apply(plan: Plan, memory: Memory, who: Who, why: str, revert_s: int) -> Applied:
     words = {"who": f"{who.actor} from {who.origin}", "since": f"{utcnow():%Y-%m-%d %H:%M} UTC", "why": why}
     with _agent(plan.target, plan.target.user) as agent:
         answer = agent.apply(plan, who=words, revert_s=revert_s)
@@ -180,7 +197,7 @@ def _apply(plan: Plan, memory: Memory, who: Who, why: str, revert_s: int) -> str
         _confirm(plan, revert_s)
     with _agent(plan.target, plan.target.confirm_user) as agent:
         memory.keep(plan.target.host, agent.survey())
-    return "applied"
+    return Applied("applied", tuple(Missed.model_validate(each) for each in answer["missed"]))
 
 
 def _confirm(plan: Plan, revert_s: int) -> None:
@@ -206,7 +223,7 @@ def _agent(target: Target, user: str) -> Iterator[Agent]:
         runner.close()
 
 
-def _record(plan: Plan, ledger: Ledger, who: Who, started: datetime, result: str) -> None:
+def _record(plan: Plan, ledger: Ledger, who: Who, started: datetime, came: Applied) -> None:
     body = DeployBody(
         host=plan.target.host,
         plan_id=plan.id,
@@ -214,9 +231,11 @@ def _record(plan: Plan, ledger: Ledger, who: Who, started: datetime, result: str
         actor=who.actor,
         origin=who.origin,
         changes=len(plan.changes),
-        result=result,
+        result=came.result,
+        missed=tuple(each.what for each in came.missed),
     )
-    outcomes = {"applied": Outcome.PASSED, "unchanged": Outcome.PASSED, "open": Outcome.COULD_NOT_RUN}
+    whole = Outcome.FAILED if came.missed else Outcome.PASSED
+    outcomes = {"applied": whole, "unchanged": whole, "open": Outcome.COULD_NOT_RUN}
     ledger.append(
         Record[DeployBody](
             kind=KIND,
@@ -224,7 +243,7 @@ def _record(plan: Plan, ledger: Ledger, who: Who, started: datetime, result: str
             subject=plan.stack,
             started=started,
             finished=utcnow(),
-            outcome=outcomes.get(result, Outcome.FAILED),
+            outcome=outcomes.get(came.result, Outcome.FAILED),
             fresh_until=None,
             body=body,
         )

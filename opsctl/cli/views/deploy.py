@@ -1,5 +1,6 @@
 """The answers of `opsctl deploy`."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from opsctl.core.errors import ExitCode
 from opsctl.core.words import counted
 from opsctl.deploy.drift import Difference
 from opsctl.deploy.plan import Change, Plan
-from opsctl.deploy.run import Drifted, Seen
+from opsctl.deploy.run import Applied, Drifted, Missed, Seen
 
 _SIGNS = {"install": "+", "create": "+", "change": "~", "remove": "-", "run": ">"}
 _STYLES = {"+": "green", "-": "red", "~": "yellow", ">": "cyan"}
@@ -37,13 +38,17 @@ class DeployPlan(Document):
 
 
 class DeployApply(Document):
-    """What was changed: all of a plan, or nothing because there was nothing to change."""
+    """What was changed: all of a plan, or nothing because there was nothing to change.
+
+    `missed` is what others than the host refused, such as a certificate; the next plan has it again.
+    """
 
     kind: Literal["deploy-apply"] = "deploy-apply"
     host: str
     plan_sha256: str
     result: str
     changes: int
+    missed: tuple[Missed, ...]
 
 
 class HostDrift(BaseModel):
@@ -107,9 +112,15 @@ def _change(change: Change, paint: Painter) -> Iterator[str]:
         yield f"      {paint(printable(line), style)}"
 
 
-def applied(plan: Plan, result: str) -> DeployApply:
+def applied(plan: Plan, came: Applied) -> DeployApply:
     """Collect."""
-    return DeployApply(host=plan.target.host, plan_sha256=plan.digest, result=result, changes=len(plan.changes))
+    return DeployApply(
+        host=plan.target.host,
+        plan_sha256=plan.digest,
+        result=came.result,
+        changes=len(plan.changes) - len(came.missed),
+        missed=came.missed,
+    )
 
 
 def apply_text(document: DeployApply, paint: Painter) -> Iterator[str]:
@@ -118,6 +129,12 @@ def apply_text(document: DeployApply, paint: Painter) -> Iterator[str]:
         yield f"{paint(document.host, 'bold')}: nothing to change"
     else:
         yield f"{paint(document.host, 'bold')}: {counted(document.changes, 'change')} {paint('applied', 'green')}"
+    for each in document.missed:
+        yield f"  {paint('NOT DONE', 'red')}: {printable(each.what)}"
+        for line in filter(str.strip, each.why.splitlines()):
+            yield from textwrap.wrap(printable(line), 78, initial_indent="      ", subsequent_indent="      ")
+    if document.missed:
+        yield "All else works. Mend the cause, then plan and apply again."
 
 
 def drifted(seen: Sequence[Drifted]) -> DeployDrift:

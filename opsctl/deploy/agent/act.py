@@ -48,7 +48,7 @@ def do(resource: Resource, state: State | None, directory: Path) -> None:
         case "user":
             _set_user(resource, state)
         case "script":
-            host.shell(resource["do"], timeout_s=600)
+            _run_script(resource)
         case _:
             _set_path(resource, state, directory)
 
@@ -78,6 +78,13 @@ def _without_content(state: State) -> State:
 def _set_unit(name: str, *, enabled: bool, active: bool) -> None:
     host.run("systemctl", "enable" if enabled else "disable", name)
     host.run("systemctl", "start" if active else "stop", name)
+
+
+def _run_script(resource: Resource) -> None:
+    try:
+        host.shell(resource["do"], timeout_s=600)
+    except host.AgentError as error:
+        raise host.AgentError(f"{resource['shown']}: {error}") from None
 
 
 def _set_user(resource: Resource, state: State | None) -> None:

@@ -65,13 +65,20 @@ def apply(directory: Path) -> dict[str, Any]:
         except BaseException as error:
             _take_back_after(error, directory, journal)
             raise
+        missed = _make_later(bundle, directory)
         waiting = guard.armed_for() == directory.name
         if waiting:
             guard.arm(directory, int(bundle["revert_s"]))  # anew: the time to confirm begins now
         else:
             journal.note({"outcome": "applied"})
         _forget_old(directory)
-        return {"outcome": "applied", "actions": actions, "recovered": recovered, "confirm": waiting}
+        return {
+            "outcome": "applied",
+            "actions": actions,
+            "recovered": recovered,
+            "confirm": waiting,
+            "missed": missed,
+        }
 
 
 def recover(*, except_for: Path | None = None) -> list[str]:
@@ -138,7 +145,7 @@ def _refuse_stale(bundle: dict[str, Any]) -> None:
 
 def _change(bundle: dict[str, Any], directory: Path, journal: Journal) -> list[str]:
     """Make the changes in their order; what needs reloading is reloaded once, after the last."""
-    todo = [each for each in bundle["resources"] if each["change"]]
+    todo = [each for each in bundle["resources"] if each["change"] and not each.get("later")]
     first = [each for each in todo if _is_early(each)]
     then = [each for each in todo if not _is_early(each)]
     for number, resource in enumerate(first):
@@ -157,6 +164,19 @@ def _change(bundle: dict[str, Any], directory: Path, journal: Journal) -> list[s
         journal.note({"action": action["name"]})
         host.run(*action["argv"])
     return [action["name"] for action in actions]
+
+
+def _make_later(bundle: dict[str, Any], directory: Path) -> list[dict[str, str]]:
+    """Make what needs others to agree, such as an authority; return what they refused, and why."""
+    missed = []
+    for resource in bundle["resources"]:
+        if resource["change"] and resource.get("later"):
+            try:
+                act.do(resource, None, directory)
+            except host.AgentError as error:
+                shown = resource["shown"]
+                missed.append({"what": shown, "why": str(error).removeprefix(f"{shown}: ")})
+    return missed
 
 
 def _is_early(resource: Resource) -> bool:

@@ -14,6 +14,7 @@ ENVIRONMENT = {
     "DEBIAN_FRONTEND": "noninteractive",
 }
 TAIL = 2000
+SCRIPT = "-euc"
 
 
 class AgentError(Exception):
@@ -32,13 +33,14 @@ def run(*words: str, timeout_s: float = 120, stdin: str = "", check: bool = True
         raise AgentError(f"{words[0]} took longer than {timeout_s:g} s and was killed") from None
     if check and done.returncode != 0:
         said = (done.stdout + done.stderr).strip()[-TAIL:]
-        raise AgentError(f"{' '.join(words[:4])} exited with {done.returncode}: {said}")
+        name = words[0] if words[1:2] == (SCRIPT,) else " ".join(words[:4])
+        raise AgentError(f"{name} exited with {done.returncode}: {said}")
     return done.stdout
 
 
 def shell(script: str, *, timeout_s: float = 120) -> str:
     """Run a script of sh that stops at its first error."""
-    return run("sh", "-euc", script, timeout_s=timeout_s)
+    return run("sh", SCRIPT, script, timeout_s=timeout_s)
 
 
 def write(path: Path, data: bytes, *, mode: int, owner: str, group: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from opsctl.deploy.desired import clock
+from opsctl.deploy.desired import certificates, clock
 from opsctl.deploy.desired.subject import Subject
 from opsctl.deploy.resources import Directory, Package, Resource, Unit, User, file
 
@@ -17,7 +17,7 @@ PHP_PACKAGES = ("php-fpm", "php-gd", "php-mbstring", "php-mysql", "php-xml")
 def packages(subject: Subject) -> Iterator[Resource]:
     """What Debian has to bring."""
     php = PHP_PACKAGES if subject.php else ()
-    yield from (Package(name=name) for name in (*PACKAGES, *clock.PACKAGES, *php))
+    yield from (Package(name=name) for name in (*PACKAGES, *clock.PACKAGES, *certificates.packages(subject), *php))
 
 
 def people(subject: Subject) -> Iterator[Resource]:

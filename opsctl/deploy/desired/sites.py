@@ -7,16 +7,13 @@ from opsctl.deploy.inventory.site import SitePlan
 from opsctl.deploy.resources import Absent, Directory, Link, Resource, Script, User
 
 WEB = "www-data"
-TLS = "/etc/ssl/opsctl"
 
 
 def ground(subject: Subject) -> Iterator[Resource]:
-    """Each site's account, directories, first release and first certificate: files are checked with them there."""
-    yield Directory(path=TLS, early=True)
+    """Each site's account, directories and first release."""
     for site in subject.sites:
         yield from _directories(site)
         yield _first_release(site)
-        yield from _first_certificate(site)
 
 
 def web(subject: Subject) -> Iterator[Resource]:
@@ -57,19 +54,4 @@ def _first_release(site: SitePlan) -> Resource:
         do=f"install -d -o {site.name} -g {WEB} -m 0750 {first} {first}/public && ln -sfn {first} {site.home}/current",
         undo=f"rm -rf {site.home}/current {first}",
         shown=f"begin {site.name} with an empty release",
-    )
-
-
-def _first_certificate(site: SitePlan) -> Iterator[Resource]:
-    tls, name = f"{TLS}/{site.name}", site.domains[0]
-    yield Directory(path=tls, mode="0700", early=True)
-    yield Script(
-        name=f"certificate of {site.name}",
-        look=f"test -s {tls}/fullchain.pem && echo there || :",
-        wanted="there",
-        do=f"umask 077; openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN={name} "
-        f"-addext subjectAltName=DNS:{name} -keyout {tls}/privkey.pem -out {tls}/fullchain.pem 2>/dev/null",
-        undo=f"rm -f {tls}/privkey.pem {tls}/fullchain.pem",
-        shown=f"make a certificate for {name} that holds until a real one is issued",
-        early=True,
     )

@@ -7,7 +7,7 @@ from opsctl.deploy.inventory.host import HostSection
 from opsctl.deploy.inventory.inventory import Inventory
 from opsctl.deploy.inventory.site import SitePlan
 
-Feature = Literal["time-servers"]
+Feature = Literal["certificates", "private-authority", "time-servers"]
 """What a host can have besides; a file of the table may be there `when` it has one."""
 
 
@@ -31,7 +31,12 @@ class Subject:
     @property
     def features(self) -> frozenset[Feature]:
         """What the host has besides what every host has."""
-        has: dict[Feature, bool] = {"time-servers": bool(self.inventory.time.servers)}
+        authority = self.inventory.certificates
+        has: dict[Feature, bool] = {
+            "certificates": authority is not None,
+            "private-authority": authority is not None and authority.trust is not None,
+            "time-servers": bool(self.inventory.time.servers),
+        }
         return frozenset(name for name, there in has.items() if there)
 
     def facts(self) -> dict[str, Any]:
@@ -43,4 +48,5 @@ class Subject:
             "host": self.host,
             "sites": self.sites,
             "time": self.inventory.time,
+            "certificates": self.inventory.certificates,
         }

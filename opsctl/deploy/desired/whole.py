@@ -1,6 +1,6 @@
 """All that shall be on a host, in the order in which it is made."""
 
-from opsctl.deploy.desired import clock, database, ground, sites
+from opsctl.deploy.desired import certificates, clock, database, ground, sites
 from opsctl.deploy.desired.subject import Subject
 from opsctl.deploy.desired.templates import rendered, table
 from opsctl.deploy.inventory.host import HostSection
@@ -15,6 +15,7 @@ def desired(inventory: Inventory, host: HostSection) -> Desired:
         *ground.packages(subject),
         *ground.people(subject),
         *sites.ground(subject),
+        *certificates.ground(subject),
         *database.encryption(),
         *clock.ground(subject),
         *rendered({**subject.facts(), **database.facts(subject)}, subject.sites, subject.features),
@@ -22,6 +23,7 @@ def desired(inventory: Inventory, host: HostSection) -> Desired:
         *ground.units(subject),
         *clock.units(),
         *database.accounts(subject),
+        *certificates.issued(subject),
     )
     health = tuple(sites.visit(site) for site in subject.sites)
     return Desired(resources=resources, actions=table().actions, checks=table().checks, health=health)

@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 from opsctl.core.errors import SettingsError
 from opsctl.core.section import Section
 from opsctl.core.settings import FileSettings, load
+from opsctl.deploy.inventory.certificates import CertificatesSection
 from opsctl.deploy.inventory.clock import TimeSection
 from opsctl.deploy.inventory.host import HostSection
 from opsctl.deploy.inventory.people import AccessSection, ContactsSection, OwnerSection
@@ -33,6 +34,7 @@ class Inventory(FileSettings):
     access: AccessSection
     hosts: tuple[HostSection, ...] = Field(min_length=1)
     sites: tuple[SitePlan, ...] = ()
+    certificates: CertificatesSection | None = None
     time: TimeSection = TimeSection()
     defaults: DefaultsSection = DefaultsSection()
 

@@ -10,7 +10,7 @@ from opsctl.deploy.desired.database import server_id
 from opsctl.deploy.desired.templates import table
 from opsctl.deploy.desired.whole import desired
 from opsctl.deploy.inventory.inventory import Inventory, load_inventory
-from opsctl.deploy.resources import Absent, File
+from opsctl.deploy.resources import Absent, File, Script
 
 PROJECT = Path(__file__).parents[3]
 DOCUMENTED = re.findall(r"^```toml\n(.*?)^```$", (PROJECT / "docs/deploy.md").read_text(), re.MULTILINE | re.DOTALL)[0]
@@ -104,3 +104,30 @@ def test_a_file_is_there_when_the_host_has_its_feature_and_must_not_be_otherwise
     ]
     asked = files(load(tmp_path, DOCUMENTED + '\n[time]\nservers = ["ntp.acme.example", "2001:db8::1"]\n'))
     assert b"NTP=ntp.acme.example 2001:db8::1\n" in asked[path].data
+
+
+CERTIFICATES = """
+[certificates]
+email = "hostmaster@acme.example"
+agree = true
+"""
+
+
+def test_certificates_are_issued_for_all_names_of_a_site_once_the_terms_are_agreed_to(tmp_path: Path) -> None:
+    plain = load(tmp_path, DOCUMENTED)
+    assert not [each for each in desired(plain, plain.hosts[0]).resources if isinstance(each, Script) and each.later]
+    asked = load(tmp_path, DOCUMENTED + CERTIFICATES)
+    issued = [each for each in desired(asked, asked.hosts[0]).resources if isinstance(each, Script) and each.later]
+    assert [each.wanted.splitlines()[1] for each in issued] == ["blog.acme.example", "api.acme.example"]
+    assert "/etc/letsencrypt/renewal-hooks/deploy/opsctl" in files(asked)
+    with pytest.raises(SettingsError, match="agree = true"):
+        load(tmp_path, DOCUMENTED + CERTIFICATES.replace("true", "false"))
+    with pytest.raises(SettingsError, match="directory"):
+        load(tmp_path, DOCUMENTED + CERTIFICATES + 'directory = "http://ca.example/"\n')
+
+
+def test_a_private_authority_is_believed_by_its_own_certificates_at_renewals_too(tmp_path: Path) -> None:
+    trust = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    found = files(load(tmp_path, f'{DOCUMENTED}{CERTIFICATES}trust = """\n{trust}"""'))
+    assert found["/etc/ssl/opsctl/authority.pem"].data == trust.encode()
+    assert b"=/etc/ssl/opsctl/authority.pem\n" in found["/etc/systemd/system/certbot.service.d/opsctl.conf"].data
