@@ -5,13 +5,16 @@ from typing import Annotated
 
 import typer
 
+from opsctl.cli import deploy_standing
 from opsctl.cli.output import Answer
 from opsctl.cli.session import Session, command, new_group
 from opsctl.cli.views import deploy as view
 from opsctl.core.errors import ExitCode
 from opsctl.deploy import run as deploying
+from opsctl.deploy.application import Terms, apply_all
 from opsctl.deploy.drift import Memory
 from opsctl.deploy.inventory.inventory import load_inventory
+from opsctl.deploy.records import Who
 from opsctl.overview import vault_wire, wire
 
 app = new_group("Plan and make changes of a customer's hosts, all of a host or none.")
@@ -48,21 +51,25 @@ def plan(
 @command(app, "apply")
 def apply(
     session: Session,
-    file: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan that `deploy plan --out` has kept.")],
+    files: Annotated[list[Path], typer.Argument(metavar="PLAN...", help="Plans that `deploy plan --out` has kept.")],
     why: Annotated[str, typer.Option(metavar="TEXT", help="Why; whoever finds the host locked reads it.")] = "",
     revert: Annotated[
         int, typer.Option(metavar="SECONDS", min=10, max=3600, help="Take it back when nobody gets in for so long.")
     ] = 120,
 ) -> Answer:
-    """Make the changes of a plan, all or none; a plan of a host that has changed since is refused."""
+    """Make the changes of plans, all or none of each; a plan of a host that has changed since is refused.
+
+    Hosts are changed at the same time; what fails on one leaves the others alone.
+    """
     settings = session.settings
-    found = deploying.read(file, wire.verifier(settings))
-    session.progress.step(f"Changing {found.target.host}")
-    memory = Memory(settings.machine.state_dir, found.stack)
-    came = deploying.apply(found, wire.ledger(settings), memory, _who(), why=why, revert_s=revert)
-    document = view.applied(found, came)
-    code = ExitCode.PARTIAL if came.missed else ExitCode.DONE
-    return Answer(document, lambda paint: view.apply_text(document, paint), code, report=True)
+    plans = [deploying.read(file, wire.verifier(settings)) for file in files]
+    session.progress.step(f"Changing {', '.join(plan.target.host for plan in plans)}")
+    terms = Terms(why=why, revert_s=revert, lock_wait_s=session.options.lock_wait_s)
+    done = apply_all(plans, wire.ledger(settings), settings.machine.state_dir, _who(), terms)
+    if len(done) == 1 and done[0].error is not None:
+        raise done[0].error
+    document = view.applied(done)
+    return Answer(document, lambda paint: view.apply_text(document, paint), view.apply_code(done), report=True)
 
 
 @command(app, "drift")
@@ -84,5 +91,8 @@ def drift(
     return Answer(document, lambda paint: view.drift_text(document, paint), view.drift_code(seen))
 
 
-def _who() -> deploying.Who:
-    return deploying.Who(vault_wire.actor(), vault_wire.origin())
+def _who() -> Who:
+    return Who(vault_wire.actor(), vault_wire.origin())
+
+
+deploy_standing.register(app)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from opsctl.core.errors import ExitCode, OpsError
+from opsctl.core.errors import LockedError, OpsError
 from opsctl.core.process import command
 from opsctl.core.runner import Runner
 from opsctl.deploy.plan import Plan
@@ -15,6 +15,7 @@ from opsctl.deploy.resources import Resource
 
 OBSERVE_TIMEOUT_S = 120.0
 APPLY_TIMEOUT_S = 3600.0
+UNLOCK_TIMEOUT_S = 900.0
 HOME = "/var/lib/opsctl/deploy"
 _LOCKED, _STALE = 75, 76
 # Reads the agent from standard input, where also its question is: nothing is left on the host by looking.
@@ -25,10 +26,12 @@ _BEGIN = (
 # A bundle is stored, then applied by a unit of its own: a connection that is cut does not cut the change.
 _START = (
     "umask 077; mkdir -p {home}; cd {home}; rm -rf {id}.new; mkdir {id}.new; "
-    "head -c {agent} > {id}.new/agent.pyz; cat > {id}.new/bundle.json; sync {id}.new/*; mv -T {id}.new {id}; "
+    "head -c {agent} > {id}.new/agent.pyz; cat > {id}.new/bundle.json; sync {id}.new/*; "
+    "if test -e {id}; then rm -r {id}.new; else mv -T {id}.new {id}; fi; "
     "exec systemd-run --quiet --collect --wait --pipe --unit=opsctl-deploy-{id} "
     "/usr/bin/python3 {home}/{id}/agent.pyz apply {home}/{id}"
 )
+_UNIT = ("systemd-run", "--quiet", "--collect", "--wait", "--pipe")
 
 
 class Agent:
@@ -48,11 +51,31 @@ class Agent:
         found: dict[str, str] = self._ask("survey", b"", timeout_s=OBSERVE_TIMEOUT_S)["survey"]
         return found
 
+    def status(self) -> Mapping[str, Any]:
+        """Who holds the host's lock, what waits for a confirmation, the last applications. Raises OpsError."""
+        return self._ask("status", b"", timeout_s=OBSERVE_TIMEOUT_S)
+
+    def wait(self, seconds: float) -> None:
+        """Wait so long, at most, until nobody else changes the host. Raises OpsError."""
+        self._ask("wait", json.dumps({"seconds": seconds}).encode(), timeout_s=seconds + OBSERVE_TIMEOUT_S)
+
+    def unlock(self, who: Mapping[str, str]) -> Mapping[str, Any]:
+        """End what keeps others from changing the host, and take it back; say what that was. Raises OpsError.
+
+        It is done by a unit of the host's own: taking a firewall back may cut this connection.
+        """
+        unit = (*_UNIT, "--unit=opsctl-unlock")
+        return self._ask("unlock", json.dumps(dict(who)).encode(), timeout_s=UNLOCK_TIMEOUT_S, unit=unit)
+
     def apply(self, plan: Plan, *, who: Mapping[str, str], revert_s: int) -> Mapping[str, Any]:
-        """Make a plan's changes, all or none. Raises OpsError when none were made, UnreachableError if that is open."""
+        """Make a plan's changes, all or none. Raises OpsError when none were made, UnreachableError if that is open.
+
+        `who`: who, from where, since when and why, as whoever finds the host locked will read it.
+        """
         changed = set(plan.changed)
         bundle = {
-            "who": dict(who),
+            "who": {**who, "plan": plan.id},
+            "about": {"stack": plan.stack, "host": plan.target.host, "sha256": plan.digest, "changes": len(changed)},
             "resources": [{**each.model_dump(), "change": each.key in changed} for each in plan.desired.resources],
             "fingerprint": plan.fingerprint,
             "states": plan.states,
@@ -65,17 +88,25 @@ class Agent:
         script = _START.format(home=HOME, id=plan.id, agent=len(agent))
         words = command(*self._sudo, "sh", "-euc", script)
         done = self._runner.run(words, timeout_s=APPLY_TIMEOUT_S, stdin=agent + json.dumps(bundle).encode())
+        if "was already loaded" in done.stderr:
+            raise LockedError("this very plan is being applied by somebody else", where=self._runner.where)
+        if not done.stdout and not done.stderr.strip():
+            raise OpsError(
+                "the application was ended on the host before it was done",
+                where=self._runner.where,
+                hint="what it did is taken back by the next one; look: opsctl deploy status",
+            )
         return self._answer(done.status, done.text(), done.stderr)
 
-    def confirm(self, plan_id: str) -> None:
+    def confirm(self, plan_id: str) -> Mapping[str, Any]:
         """Keep a guarded change: to be called over a connection that was made after it."""
         words = command(*self._sudo, "python3", f"{HOME}/{plan_id}/agent.pyz", "confirm", plan_id)
         done = self._runner.run(words, timeout_s=OBSERVE_TIMEOUT_S)
-        self._answer(done.status, done.text(), done.stderr)
+        return self._answer(done.status, done.text(), done.stderr)
 
-    def _ask(self, word: str, question: bytes, *, timeout_s: float) -> Mapping[str, Any]:
+    def _ask(self, word: str, question: bytes, *, timeout_s: float, unit: tuple[str, ...] = ()) -> Mapping[str, Any]:
         agent = zipped()
-        words = command(*self._sudo, "python3", "-c", _BEGIN, word)
+        words = command(*self._sudo, *unit, "python3", "-c", _BEGIN, word)
         stdin = b"%d\n" % len(agent) + agent + question
         done = self._runner.run(words, timeout_s=timeout_s, stdin=stdin)
         return self._answer(done.status, done.text(), done.stderr)
@@ -92,12 +123,7 @@ class Agent:
                 hint="does the account have sudo without a password, and the host python3?",
             ) from None
         if status == _LOCKED:
-            raise OpsError(
-                f"somebody else changes this host: {answer['by']}",
-                where=self._runner.where,
-                hint="wait for it with --lock-wait",
-                exit_code=ExitCode.LOCKED,
-            )
+            raise _locked(answer["holder"], self._runner.where)
         if status == _STALE:
             raise OpsError(
                 f"the host is not as the plan has seen it: {answer['changed']}",
@@ -109,6 +135,31 @@ class Agent:
                 f"nothing was changed: {answer['why']}", where=self._runner.where, hint="opsctl deploy status"
             )
         return answer
+
+
+def _locked(holder: Mapping[str, Any], where: str) -> LockedError:
+    """Who is in the way, and what can be done about it."""
+    if holder.get("foreign"):
+        pid = holder["pid"]
+        return LockedError(
+            f"the lock is held by process {pid}, which is no deployment",
+            where=where,
+            hint=f"look at it there: ps {pid}; the lock ends with it",
+        )
+    since, why = holder.get("since"), holder.get("why")
+    words = f"{holder.get('who', 'a run that began a moment ago')}"
+    words += (f" since {since}" if since else "") + (f": {why}" if why else "")
+    if "waits" in holder:
+        return LockedError(
+            f"a change waits for its confirmation, made by {words}",
+            where=where,
+            hint="it is confirmed or taken back soon: --lock-wait 600; at once: opsctl deploy unlock",
+        )
+    return LockedError(
+        f"somebody else changes this host: {words}",
+        where=where,
+        hint="wait for it: --lock-wait 600; look at it: opsctl deploy status",
+    )
 
 
 def zipped() -> bytes:

@@ -91,7 +91,7 @@ def test_a_name_that_is_refused_undoes_nothing_and_is_told_loudly(
     running: Host, authority: Authority, operator: Operator, first: dict[str, Any]
 ) -> None:
     assert first["result"] == "applied"
-    [missed] = first["missed"]
+    [missed] = first["hosts"][0]["missed"]
     assert missed["what"] == LATE
     assert "late.acme.example" in missed["why"]
     assert not believed(running, authority, "late.acme.example")
@@ -110,7 +110,7 @@ def test_it_is_issued_once_the_name_leads_to_the_host_and_anew_for_other_names(
     wanted = "have a certificate issued for www.acme.example, acme.example, shop.acme.example"
     assert {change["what"] for change in operator.plan() if change["verb"] == "run"} == {LATE, wanted}
     code, done = operator.opsctl("deploy", "apply", operator.directory / "web1.plan.json")
-    assert (code, done["result"], done["missed"]) == (0, "applied", [])
+    assert (code, done["result"], done["hosts"][0]["missed"]) == (0, "applied", [])
     for name, old in before.items():
         wait_until_renewed(running, name, old)
         assert believed(running, authority, name)

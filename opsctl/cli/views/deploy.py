@@ -9,12 +9,14 @@ from typing import Literal
 from pydantic import BaseModel
 
 from opsctl.cli.output import Document, Painter
+from opsctl.cli.table import wrap
 from opsctl.cli.words import printable, when
 from opsctl.core.errors import ExitCode
 from opsctl.core.words import counted
+from opsctl.deploy.application import Applied, Missed
 from opsctl.deploy.drift import Difference
-from opsctl.deploy.plan import Change, Plan
-from opsctl.deploy.run import Applied, Drifted, Missed, Seen
+from opsctl.deploy.plan import Change
+from opsctl.deploy.run import Drifted, Seen
 
 _SIGNS = {"install": "+", "create": "+", "change": "~", "remove": "-", "run": ">"}
 _STYLES = {"+": "green", "-": "red", "~": "yellow", ">": "cyan"}
@@ -37,18 +39,28 @@ class DeployPlan(Document):
     hosts: tuple[HostPlan, ...]
 
 
-class DeployApply(Document):
-    """What was changed: all of a plan, or nothing because there was nothing to change.
+class HostApplied(BaseModel):
+    """One host: `applied`, `unchanged`, or `failed` and why (`error`). `notes`: what else is to be said.
 
     `missed` is what others than the host refused, such as a certificate; the next plan has it again.
     """
 
-    kind: Literal["deploy-apply"] = "deploy-apply"
     host: str
     plan_sha256: str
     result: str
     changes: int
     missed: tuple[Missed, ...]
+    notes: tuple[str, ...]
+    error: str | None
+    hint: str | None
+
+
+class DeployApply(Document):
+    """What was changed: all of each plan, or nothing. `result` is that of all hosts, or `partly` where they differ."""
+
+    kind: Literal["deploy-apply"] = "deploy-apply"
+    result: str
+    hosts: tuple[HostApplied, ...]
 
 
 class HostDrift(BaseModel):
@@ -112,29 +124,57 @@ def _change(change: Change, paint: Painter) -> Iterator[str]:
         yield f"      {paint(printable(line), style)}"
 
 
-def applied(plan: Plan, came: Applied) -> DeployApply:
+def applied(done: Sequence[Applied]) -> DeployApply:
     """Collect."""
-    return DeployApply(
-        host=plan.target.host,
-        plan_sha256=plan.digest,
-        result=came.result,
-        changes=len(plan.changes) - len(came.missed),
-        missed=came.missed,
+    hosts = tuple(
+        HostApplied(
+            host=each.plan.target.host,
+            plan_sha256=each.plan.digest,
+            result=each.result,
+            changes=len(each.plan.changes) - len(each.missed),
+            missed=each.missed,
+            notes=each.notes,
+            error=str(each.error) if each.error else None,
+            hint=each.error.hint if each.error else None,
+        )
+        for each in done
     )
+    results = {each.result for each in hosts}
+    return DeployApply(result=results.pop() if len(results) == 1 else "partly", hosts=hosts)
+
+
+def apply_code(done: Sequence[Applied]) -> ExitCode:
+    """3 when something failed on some hosts, or of some; the reason of the first when it did on all."""
+    errors = [each.error for each in done if each.error is not None]
+    if not errors:
+        return ExitCode.PARTIAL if any(each.missed for each in done) else ExitCode.DONE
+    return errors[0].exit_code if len(errors) == len(done) else ExitCode.PARTIAL
 
 
 def apply_text(document: DeployApply, paint: Painter) -> Iterator[str]:
-    """Write what was done."""
-    if document.result == "unchanged":
-        yield f"{paint(document.host, 'bold')}: nothing to change"
-    else:
-        yield f"{paint(document.host, 'bold')}: {counted(document.changes, 'change')} {paint('applied', 'green')}"
-    for each in document.missed:
+    """Write what was done on each host."""
+    for host in document.hosts:
+        name = paint(host.host, "bold")
+        if host.error is not None:
+            yield f"{name}: {paint('not changed', 'red')}"
+            for line in wrap(printable(host.error) + (f"; {host.hint}" if host.hint else ""), 76):
+                yield f"  {line}"
+        elif host.result == "unchanged":
+            yield f"{name}: nothing to change"
+        else:
+            yield f"{name}: {counted(host.changes, 'change')} {paint('applied', 'green')}"
+        yield from _missed(host.missed, paint)
+        for note in host.notes:
+            yield from (f"  {line}" for line in wrap(printable(note), 76))
+
+
+def _missed(missed: Sequence[Missed], paint: Painter) -> Iterator[str]:
+    for each in missed:
         yield f"  {paint('NOT DONE', 'red')}: {printable(each.what)}"
         for line in filter(str.strip, each.why.splitlines()):
             yield from textwrap.wrap(printable(line), 78, initial_indent="      ", subsequent_indent="      ")
-    if document.missed:
-        yield "All else works. Mend the cause, then plan and apply again."
+    if missed:
+        yield "  All else works. Mend the cause, then plan and apply again."
 
 
 def drifted(seen: Sequence[Drifted]) -> DeployDrift:

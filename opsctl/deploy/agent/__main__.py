@@ -2,13 +2,16 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from . import apply as applying
-from . import host
+from . import audit, host, lock
 from .observe import fingerprint, observe
+from .report import status
 from .survey import survey
+from .unlock import unlock
 
 LOCKED, STALE, FAILED = 75, 76, 1
 
@@ -16,42 +19,51 @@ LOCKED, STALE, FAILED = 75, 76, 1
 def main(words: list[str]) -> int:
     """Do what the words say and print the answer; an error is an answer too."""
     try:
-        answer = _do(words)
-    except applying.LockedError as error:
-        return _say({"error": "locked", "by": str(error)}, LOCKED)
+        answer, code = _do(words), 0
+    except lock.LockedError as error:
+        answer, code = {"error": "locked", "holder": error.holder}, LOCKED
     except applying.StaleError as error:
-        return _say({"error": "stale", "changed": str(error)}, STALE)
+        answer, code = {"error": "stale", "changed": str(error)}, STALE
     except (host.AgentError, OSError) as error:
-        return _say({"error": "failed", "why": str(error)}, FAILED)
-    return _say(answer, 0)
+        answer, code = {"error": "failed", "why": str(error)}, FAILED
+    if words[0] in _CHANGING and code not in (LOCKED, STALE) and not answer.get("confirm"):
+        answer["unrecorded"] = audit.tell()
+    sys.stdout.write(json.dumps(answer) + "\n")
+    return code
+
+
+def _observe() -> dict[str, Any]:
+    found = observe(_question()["resources"])
+    return {
+        "states": found,
+        "fingerprint": fingerprint(found),
+        "fingerprints": {key: fingerprint({key: state}) for key, state in found.items()},
+    }
+
+
+def _question() -> dict[str, Any]:
+    question: dict[str, Any] = json.load(sys.stdin)
+    return question
+
+
+_WORDS: dict[str, Callable[..., dict[str, Any]]] = {
+    "observe": _observe,
+    "survey": lambda: {"survey": survey()},
+    "status": status,
+    "wait": lambda: {"free": lock.wait(_question()["seconds"])},
+    "apply": lambda directory: applying.apply(Path(directory)),
+    "confirm": applying.confirm,
+    "revert": applying.revert,
+    "unlock": lambda: unlock(_question()),
+}
+_CHANGING = ("apply", "confirm", "revert", "unlock")
 
 
 def _do(words: list[str]) -> dict[str, Any]:
-    match words:
-        case ["observe"]:
-            found = observe(json.load(sys.stdin)["resources"])
-            return {
-                "states": found,
-                "fingerprint": fingerprint(found),
-                "fingerprints": {key: fingerprint({key: state}) for key, state in found.items()},
-            }
-        case ["survey"]:
-            return {"survey": survey()}
-        case ["apply", directory]:
-            return applying.apply(Path(directory))
-        case ["confirm", name]:
-            return applying.confirm(name)
-        case ["revert", name]:
-            return applying.revert(name)
-        case ["recover"]:
-            with applying.locked({"who": "opsctl", "why": "recovering"}):
-                return {"recovered": applying.recover()}
-    raise host.AgentError(f"no such words: {' '.join(words)}")
-
-
-def _say(answer: dict[str, Any], status: int) -> int:
-    sys.stdout.write(json.dumps(answer) + "\n")
-    return status
+    word, *more = words
+    if word not in _WORDS:
+        raise host.AgentError(f"no such word: {word}")
+    return _WORDS[word](*more)
 
 
 if __name__ == "__main__":

@@ -4,98 +4,102 @@ A bundle is a directory: bundle.json (what shall be there, in the order of the c
 agent.pyz (this program) and, from here on, the journal, the staged tree and what was there before.
 """
 
-import fcntl
 import json
-import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from . import act, check, guard, host
 from .journal import Journal
+from .lock import HOME, LockedError, locked
 from .observe import Resource, fingerprint, key_of, observe
 
-HOME = Path("/var/lib/opsctl/deploy")
-LOCK = HOME / "lock"
 BUNDLE = "bundle.json"
 STAGE = "stage"
 KEPT = 10
-
-
-class LockedError(host.AgentError):
-    """Somebody else changes this host."""
+SAID = 1000
+"""Characters of an error that are kept."""
+WAIT_S = 60
+"""Seconds that a confirmation and a revert wait for whoever is refused meanwhile."""
 
 
 class StaleError(host.AgentError):
     """The host is not as the plan has seen it."""
 
 
-@contextmanager
-def locked(who: dict[str, Any]) -> Iterator[None]:
-    """Be the only one who changes this host; the lock says who, since when and why. A dead holder holds nothing."""
-    HOME.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LockedError(os.pread(descriptor, 4096, 0).decode(errors="replace")) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(who).encode(), 0)
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def apply(directory: Path) -> dict[str, Any]:
-    """Apply the bundle and return what was done. Raises AgentError; then everything is as it was before."""
+    """Apply the bundle and return what was done. Raises AgentError; then everything is as it was before.
+
+    Nothing stays of a bundle that was refused before it began: it can be sent again.
+    """
     bundle = json.loads((directory / BUNDLE).read_text())
-    with locked(bundle["who"]):
-        recovered = recover(except_for=directory)
-        journal = Journal(directory)
-        if journal.outcome is not None:
-            raise host.AgentError(f"this plan was {journal.outcome} already")
-        _refuse_stale(bundle)
-        try:
-            actions = _change(bundle, directory, journal)
-            for words in bundle["health"]:
-                host.run(*words, timeout_s=60)
-        except BaseException as error:
-            _take_back_after(error, directory, journal)
-            raise
-        missed = _make_later(bundle, directory)
-        waiting = guard.armed_for() == directory.name
-        if waiting:
-            guard.arm(directory, int(bundle["revert_s"]))  # anew: the time to confirm begins now
-        else:
-            journal.note({"outcome": "applied"})
-        _forget_old(directory)
-        return {
-            "outcome": "applied",
-            "actions": actions,
-            "recovered": recovered,
-            "confirm": waiting,
-            "missed": missed,
-        }
+    journal = Journal(directory)
+    try:
+        with locked(bundle["who"]):
+            return _apply(bundle, directory, journal)
+    except (LockedError, StaleError):
+        if not journal.entries():
+            shutil.rmtree(directory)
+        raise
+
+
+def _apply(bundle: dict[str, Any], directory: Path, journal: Journal) -> dict[str, Any]:
+    if journal.outcome is not None:
+        raise host.AgentError(f"this plan was {journal.outcome} already")
+    refuse_while_waiting()
+    recovered = recover(except_for=directory)
+    _refuse_stale(bundle)
+    journal.note({"began": bundle["who"]})
+    try:
+        actions = _change(bundle, directory, journal)
+        for words in bundle["health"]:
+            host.run(*words, timeout_s=60)
+    except BaseException as error:
+        _take_back_after(error, directory, journal)
+        raise
+    missed = _make_later(bundle, directory)
+    if missed:
+        journal.note({"missed": [each["what"] for each in missed]})
+    waiting = guard.armed_for() == directory.name
+    if waiting:
+        guard.arm(directory, int(bundle["revert_s"]))  # anew: the time to confirm begins now
+        journal.note({"waits": int(bundle["revert_s"])})
+    else:
+        journal.note({"outcome": "applied"})
+    _forget_old(directory)
+    return {"outcome": "applied", "actions": actions, "recovered": recovered, "confirm": waiting, "missed": missed}
+
+
+def refuse_while_waiting() -> None:
+    """Leave a change alone that somebody has yet to confirm. Raises LockedError, which names whose it is."""
+    waiting = guard.armed_for()
+    if waiting is not None and (HOME / waiting / BUNDLE).exists():
+        who = json.loads((HOME / waiting / BUNDLE).read_text())["who"]
+        raise LockedError({**who, "waits": waiting})
 
 
 def recover(*, except_for: Path | None = None) -> list[str]:
-    """Take back what an interrupted application has done; return the ids. One that waits for somebody is left alone."""
+    """Take back what interrupted applications have done, the newest first; return their ids."""
     taken = []
-    for directory in sorted(HOME.glob("*/"), reverse=True):
+    for directory in reversed(bundles()):
         journal = Journal(directory)
-        if directory != except_for and journal.entries() and journal.outcome is None:
-            if guard.armed_for() == directory.name:
-                raise host.AgentError(f"the change {directory.name} still waits for a confirmation")
-            take_back(directory, journal)
+        if directory != except_for and journal.outcome is None:
+            take_back(directory, journal, because="interrupted")
             taken.append(directory.name)
     return taken
 
 
-def take_back(directory: Path, journal: Journal) -> None:
-    """Undo everything, the newest first, and let the programs concerned read what is there again."""
+def bundles() -> list[Path]:
+    """The directories of all bundles that have begun, in the order in which they did."""
+    begun = [(began, each) for each in HOME.glob("*/") if (began := Journal(each).began) is not None]
+    return [each for _, each in sorted(begun)]
+
+
+def take_back(directory: Path, journal: Journal, *, because: str, said: str = "") -> None:
+    """Undo everything, the newest first, and let the programs concerned read what is there again.
+
+    `because`: it failed, was interrupted, unconfirmed or unlocked; `said`: what went wrong.
+    """
     for entry in journal.undos:
         act.undo(entry, directory)
     bundle = json.loads((directory / BUNDLE).read_text())
@@ -103,14 +107,14 @@ def take_back(directory: Path, journal: Journal) -> None:
     for action in bundle["actions"]:
         if action["name"] in began:
             host.run(*action["argv"])
-    journal.note({"outcome": "undone"})
+    journal.note({"outcome": "undone", "because": because, "said": said[:SAID]})
     if guard.armed_for() == directory.name:
         guard.disarm()
 
 
 def _take_back_after(error: BaseException, directory: Path, journal: Journal) -> None:
     try:
-        take_back(directory, journal)
+        take_back(directory, journal, because="failed", said=str(error))
     except (host.AgentError, OSError) as second:
         text = f"{error}; taking it back failed as well, and the next apply tries again: {second}"
         raise host.AgentError(text) from error
@@ -118,19 +122,20 @@ def _take_back_after(error: BaseException, directory: Path, journal: Journal) ->
 
 def confirm(name: str) -> dict[str, Any]:
     """Somebody is let in: keep the guarded change."""
-    if guard.armed_for() != name:
-        raise host.AgentError("no change waits for this confirmation: it was taken back, or confirmed before")
-    guard.disarm()
-    Journal(HOME / name).note({"outcome": "applied"})
-    return {"outcome": "applied"}
+    with locked({"who": "opsctl", "why": "confirming a change", "plan": name}, wait_s=WAIT_S):
+        if guard.armed_for() != name:
+            raise host.AgentError("no change waits for this confirmation: it was taken back, or confirmed before")
+        guard.disarm()
+        Journal(HOME / name).note({"outcome": "applied"})
+        return {"outcome": "applied"}
 
 
 def revert(name: str) -> dict[str, Any]:
     """Nobody came: take the change back."""
-    with locked({"who": "opsctl-revert", "why": "nobody confirmed the change"}):
+    with locked({"who": "opsctl-revert", "why": "nobody confirmed the change", "plan": name}, wait_s=WAIT_S):
         if guard.armed_for() != name:
             return {"outcome": "nothing to revert"}
-        take_back(HOME / name, Journal(HOME / name))
+        take_back(HOME / name, Journal(HOME / name), because="unconfirmed")
         return {"outcome": "undone"}
 
 
@@ -185,7 +190,7 @@ def _is_early(resource: Resource) -> bool:
 
 
 def _step(resource: Resource, bundle: dict[str, Any], directory: Path, journal: Journal, number: int) -> None:
-    if resource.get("guarded") and guard.armed_for() is None:
+    if resource.get("guarded") and guard.armed_for() != directory.name:
         guard.arm(directory, int(bundle["revert_s"]))
     (state,) = observe([resource], show=False).values()
     journal.note({"undo": act.undo_of(resource, state, directory, number), "key": key_of(resource)})
@@ -194,6 +199,6 @@ def _step(resource: Resource, bundle: dict[str, Any], directory: Path, journal: 
 
 def _forget_old(directory: Path) -> None:
     """Keep the last bundles for a look; what an unfinished one needs stays."""
-    ended = [each for each in sorted(HOME.glob("*/")) if each != directory and Journal(each).outcome is not None]
+    ended = [each for each in bundles() if each != directory and Journal(each).outcome is not None]
     for each in ended[:-KEPT]:
         shutil.rmtree(each)
