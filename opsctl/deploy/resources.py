@@ -267,7 +267,8 @@ class Action(BaseModel):
 class Check(BaseModel):
     """A program that judges the staged files before they are in place, if one below `concerns` changes.
 
-    It refuses by its exit status or, where that is not to be trusted, by a line that matches `fatal`.
+    It refuses by its exit status or, where that is not to be trusted, by a line that matches `fatal`. The word {files}
+    of `argv` stands for the changed files below `concerns`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

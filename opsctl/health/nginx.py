@@ -15,6 +15,7 @@ from opsctl.stack.nginx import Directive, read_nginx
 TIMEOUT_S = 30.0
 # A redirect, a refusal (444 is nginx's own word for hanging up), or an address, which is a redirect.
 _AWAY = re.compile(r"3\d\d$|4\d\d$|https?://|\$scheme://")
+_RENEWAL = "/.well-known/acme-challenge"
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,15 @@ def _includes(block: Directive, file: Path) -> bool:
 
 
 def _is_elsewhere(server: Directive) -> bool:
-    """Whether a server only leads visitors to another one, or away."""
-    return any(
-        (each.name, each.args) == ("ssl_reject_handshake", ("on",))
-        or (each.name == "return" and _AWAY.match(each.args[0]) is not None)
-        for each in server.block
-    )
+    """Whether a server only leads visitors to another one, or away, but for who renews a certificate."""
+    if ("ssl_reject_handshake", ("on",)) in ((each.name, each.args) for each in server.block) or _leads_away(server):
+        return True
+    locations = [each for each in server.block if each.name == "location" and not each.args[-1].startswith(_RENEWAL)]
+    return any(each.args == ("/",) for each in locations) and all(_leads_away(each) for each in locations)
+
+
+def _leads_away(block: Directive) -> bool:
+    return any(each.name == "return" and _AWAY.match(each.args[0]) is not None for each in block.block)
 
 
 def test_config(runner: Runner, config: Path) -> None:

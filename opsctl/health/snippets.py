@@ -13,10 +13,17 @@ from opsctl.health.state import Maintenance
 
 HTTP_FILE = "http.conf"
 SERVER_FILE = "server.conf"
+# What `opsctl deploy` writes; a pattern, so that it may be missing.
+HEADERS = "/etc/nginx/snippets/opsctl-headers*.conf"
 VARIABLE = "$opsctl_maintenance"
 # No status of HTTP: so that 503 of the site's own (a limit, an upstream) does not get the page of maintenance.
 _INTERNAL = 598
 
+# A page brings its styles along, and may show pictures from elsewhere.
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; font-src https: data:; "
+    "frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
+)
 _HEAD = "# Written by `opsctl maintenance`; do not edit. To be included in {where}.\n"
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -54,6 +61,9 @@ def server_snippet(maintenance: Maintenance | None, page: str | None) -> str:
         f"error_page {_INTERNAL} =503 @opsctl_maintenance;\n"
         "location @opsctl_maintenance {\n"
         '    types { }\n    default_type "text/html; charset=utf-8";\n'
+        # Headers of its own take from it those of the server: where there is a file of them, it is read here, too.
+        f"    include {HEADERS};\n"
+        f'    add_header Content-Security-Policy "{_POLICY}" always;\n'
         f'    add_header Retry-After "{retry}" always;\n'
         '    add_header Cache-Control "no-store" always;\n'
         f"    return 503 {_quoted(page or own_page(maintenance.until))};\n}}\n"

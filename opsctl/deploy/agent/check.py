@@ -17,18 +17,23 @@ from .observe import Resource
 
 TIMEOUT_S = 120
 LAYER = "layer"
+FILES = "{files}"
+"""Stands in a check's argv for the changed files that concern it."""
 
 
 def check_all(checks: list[dict[str, Any]], changes: list[Resource], stage: Path) -> None:
     """Run the checks of which a changed path concerns one. Raises AgentError with what the program said."""
     changed = [change["path"] for change in changes]
     gone = [change["path"] for change in changes if change["type"] == "absent" and change["path"].startswith("/etc/")]
+    files = [change["path"] for change in changes if change["type"] == "file"]
     for check in checks:
-        if any(path.startswith(tuple(check["concerns"])) for path in changed):
-            _check(check, stage, gone)
+        concerns = tuple(check["concerns"])
+        if any(path.startswith(concerns) for path in changed):
+            _check(check, stage, gone, [path for path in files if path.startswith(concerns)])
 
 
-def _check(check: dict[str, Any], stage: Path, gone: list[str]) -> None:
+def _check(check: dict[str, Any], stage: Path, gone: list[str], files: list[str]) -> None:
+    words = [word for each in check["argv"] for word in (files if each == FILES else [each])]
     # Only /etc: programs that check themselves write to /var and /run as they always do. The layer lies in memory,
     # since what a host's disk is made of may not serve as one.
     script = f"""mount --make-rprivate /
@@ -39,7 +44,7 @@ cp -a etc {LAYER}/etc
 mount -t overlay overlay -o lowerdir=/etc,upperdir={LAYER}/etc,workdir={LAYER}/work /etc
 {f"rm -f {shlex.join(gone)}" if gone else ""}
 cd /
-exec {shlex.join(check["argv"])} 2>&1"""
+exec {shlex.join(words)} 2>&1"""
     try:
         said = host.run("unshare", "--mount", "sh", "-euc", script, timeout_s=TIMEOUT_S)
     except host.AgentError as error:

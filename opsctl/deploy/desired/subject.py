@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from opsctl.deploy.desired.edge import edge_of
 from opsctl.deploy.inventory.host import HostSection
 from opsctl.deploy.inventory.inventory import Inventory
 from opsctl.deploy.inventory.site import SitePlan
@@ -48,5 +49,6 @@ class Subject:
             "host": self.host,
             "sites": self.sites,
             "time": self.inventory.time,
+            "edge": edge_of(self.inventory.edge),
             "certificates": self.inventory.certificates,
         }

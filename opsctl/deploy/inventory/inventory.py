@@ -12,6 +12,7 @@ from opsctl.core.section import Section
 from opsctl.core.settings import FileSettings, load
 from opsctl.deploy.inventory.certificates import CertificatesSection
 from opsctl.deploy.inventory.clock import TimeSection
+from opsctl.deploy.inventory.edge import EdgeSection
 from opsctl.deploy.inventory.host import HostSection
 from opsctl.deploy.inventory.people import AccessSection, ContactsSection, OwnerSection
 from opsctl.deploy.inventory.site import SitePlan
@@ -34,6 +35,7 @@ class Inventory(FileSettings):
     access: AccessSection
     hosts: tuple[HostSection, ...] = Field(min_length=1)
     sites: tuple[SitePlan, ...] = ()
+    edge: EdgeSection | None = None
     certificates: CertificatesSection | None = None
     time: TimeSection = TimeSection()
     defaults: DefaultsSection = DefaultsSection()

@@ -5,8 +5,28 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from opsctl.core.section import Section
-from opsctl.deploy.inventory.words import Domain, SiteName
+from opsctl.deploy.inventory.words import Domain, Network, SiteName, WebPath
 from opsctl.stack.settings import Slug
+
+# WordPress and most of its plugins write styles and scripts into their pages.
+_POLICIES = {
+    "wordpress": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: https:; font-src 'self' data:; "
+    "frame-ancestors 'self'; base-uri 'self'; form-action 'self'",
+}
+_POLICY = "default-src 'self'; frame-ancestors 'self'; base-uri 'self'; form-action 'self'"
+_LOGINS = {"wordpress": ("/wp-login.php", "/xmlrpc.php")}
+
+
+class AllowSection(Section):
+    """A path that only some may see."""
+
+    path: WebPath = Field(description="The path, with all below it.", examples=["/wp-admin"])
+    networks: tuple[Network, ...] = Field(
+        description="Who may; of two paths that match, the longer one decides.",
+        examples=[["198.51.100.0/24"]],
+        min_length=1,
+    )
 
 
 class SitePlan(Section):
@@ -22,10 +42,17 @@ class SitePlan(Section):
     command: str | None = Field(
         None, description="Of a Python service: what runs it.", examples=["/srv/api/current/venv/bin/gunicorn app:app"]
     )
-    csp: str = Field(
-        "default-src 'self'; frame-ancestors 'self'; base-uri 'self'; form-action 'self'",
-        description="Its Content-Security-Policy.",
-        pattern=r"^[^\"\\\n]+$",
+    csp: str | None = Field(
+        None,
+        description="Its Content-Security-Policy; by its kind when it does not say.",
+        examples=["default-src 'self'; img-src *"],
+        pattern=r"^[^\"\\\n$]+$",
+    )
+    allow: tuple[AllowSection, ...] = Field((), description="Paths that only some may see.")
+    logins: tuple[WebPath, ...] | None = Field(
+        None,
+        description="Paths where people log in: an address has thirty tries a minute. WordPress' own are known.",
+        examples=[["/login"]],
     )
 
     @model_validator(mode="after")
@@ -48,3 +75,27 @@ class SitePlan(Section):
     def php(self) -> bool:
         """Whether PHP runs it."""
         return self.kind in ("wordpress", "codeigniter")
+
+    @property
+    def policy(self) -> str:
+        """Its Content-Security-Policy."""
+        return self.csp or _POLICIES.get(self.kind, _POLICY)
+
+    @property
+    def login_patterns(self) -> tuple[str, ...]:
+        """Regular expressions of nginx for where people log in."""
+        paths = _LOGINS.get(self.kind, ()) if self.logins is None else self.logins
+        return tuple(self._below(path) for path in paths)
+
+    @property
+    def gates(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Regular expressions of nginx for paths that only some may see, the one that decides first, and who may."""
+        longest_first = sorted(self.allow, key=lambda each: -len(each.path))
+        return tuple((self._below(each.path), each.networks) for each in longest_first)
+
+    def _below(self, path: str) -> str:
+        """A path and everything below it; a PHP application takes it after the name of its one script, too."""
+        if path == "/":
+            return "^/"
+        front = "(/index.php)?" if self.php else ""
+        return f"^{front}{path}(/|$)".replace(".", "\\.")

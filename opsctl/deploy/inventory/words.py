@@ -1,8 +1,16 @@
 """Words of an inventory that several of its sections use."""
 
+import ipaddress
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import AfterValidator, StringConstraints
+
+
+def _network(text: str) -> str:
+    """An address or network as programs read it; one with bits beyond its prefix is a mistake."""
+    ipaddress.ip_network(text)
+    return text
+
 
 Domain = Annotated[
     str,
@@ -10,7 +18,9 @@ Domain = Annotated[
 ]
 # A Linux account, a database account and a database bear a site's name.
 SiteName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-Network = Annotated[str, StringConstraints(pattern=r"^[0-9a-f.:]+(/[0-9]{1,3})?$")]
+Network = Annotated[str, StringConstraints(pattern=r"^[0-9a-f.:]+(/[0-9]{1,3})?$"), AfterValidator(_network)]
+# What a visitor asks for: a path and everything below it.
+WebPath = Annotated[str, StringConstraints(pattern=r"^(/|(/[A-Za-z0-9._~-]+)+)$")]
 PublicKey = Annotated[
     str, StringConstraints(pattern=r"^(ssh-ed25519|ecdsa-sha2-\S+|sk-ssh-\S+|ssh-rsa) [A-Za-z0-9+/=]+( .*)?$")
 ]

@@ -21,6 +21,8 @@ SERVERS = """
              location /busy { return 503; } location / { return 200 "blog"; } }
     server { listen PORT_web; server_name shop.example; include STATE/server*.conf; location / { return 200 "shop"; } }
     server { listen PORT_web; server_name www.blog.example; return 301 http://blog.example; }
+    server { listen PORT_web; server_name old.example; location / { return 301 http://blog.example; }
+             location /.well-known/acme-challenge/ { root /nowhere; } }
 """
 VISITS = """
 [[visits]]
@@ -157,6 +159,7 @@ def test_nginx_without_the_includes_is_refused_with_the_lines_and_nothing_change
         assert f"include {state}/http*.conf;" in answer["message"]
         assert answer["message"].count(f"include {state}/server*.conf;") == 2
         assert "www.blog.example" not in answer["message"]
+        assert "old.example" not in answer["message"]
         assert not (program.directory / "state").exists()
         assert len(program.json("maintenance", "status")[1]["missing"]) == 3
 

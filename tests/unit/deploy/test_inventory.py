@@ -131,3 +131,39 @@ def test_a_private_authority_is_believed_by_its_own_certificates_at_renewals_too
     found = files(load(tmp_path, f'{DOCUMENTED}{CERTIFICATES}trust = """\n{trust}"""'))
     assert found["/etc/ssl/opsctl/authority.pem"].data == trust.encode()
     assert b"=/etc/ssl/opsctl/authority.pem\n" in found["/etc/systemd/system/certbot.service.d/opsctl.conf"].data
+
+
+def test_behind_an_edge_only_it_reaches_the_web_server_and_only_it_is_believed(tmp_path: Path) -> None:
+    found = files(load(tmp_path, DOCUMENTED + '\n[edge]\nprovider = "cloudflare"\ndirect = ["198.51.100.7"]\n'))
+    rules, web = found["/etc/nftables.conf"].data.decode(), found["/etc/nginx/nginx.conf"].data.decode()
+    assert "ip saddr 104.16.0.0/13 tcp dport { 80, 443 } accept" in rules
+    assert "ip6 saddr 2606:4700::/32 tcp dport { 80, 443 } accept" in rules
+    assert "ip saddr 198.51.100.7 tcp dport { 80, 443 } accept" in rules
+    assert "\n    tcp dport { 80, 443 } accept" not in rules
+    assert "set_real_ip_from 104.16.0.0/13;" in web
+    assert "198.51.100.7" not in web
+    assert "real_ip_header CF-Connecting-IP;" in web
+
+
+def test_what_an_inventory_says_of_its_edge_goes_before_what_is_known_of_the_provider(tmp_path: Path) -> None:
+    own = '\n[edge]\nprovider = "cloudflare"\nnetworks = ["192.0.2.0/24"]\nheader = "X-Real-IP"\n'
+    web = files(load(tmp_path, DOCUMENTED + own))["/etc/nginx/nginx.conf"].data.decode()
+    assert re.findall("set_real_ip_from (.*);", web) == ["192.0.2.0/24"]
+    assert "real_ip_header X-Real-IP;" in web
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[edge]", "a provider or networks"),
+        ('[edge]\nnetworks = ["192.0.2.1/24"]', "has host bits set"),
+        ('[edge]\nnetworks = ["192.0.2.0/24"]\nheader = "X Y;"', "header"),
+        ('[defaults.site]\nallow = [{ path = "/a b", networks = ["192.0.2.1"] }]', "path"),
+        ('[defaults.site]\nallow = [{ path = "/admin/", networks = ["192.0.2.1"] }]', "path"),
+        ('[defaults.site]\nallow = [{ path = "/admin", networks = [] }]', "networks"),
+        ('[time]\nservers = ["ntp;"]', "servers"),
+    ],
+)
+def test_a_mistake_in_what_may_be_left_out_is_named(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        load(tmp_path, f"{DOCUMENTED}\n{text}\n")
