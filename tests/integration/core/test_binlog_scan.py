@@ -112,6 +112,10 @@ def write_at_once(server: Server) -> None:
         writer.join()
 
 
+def sizes_of(server: Server) -> dict[str, int]:
+    return {name: int(size) for name, size, *_ in server.sql("SHOW BINARY LOGS")}
+
+
 @pytest.fixture(scope="module", params=["plain", "encrypted", "compressed", "unchecked"])
 def history(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
     """Rotations, a clean restart, a crash, and a session whose clock lies."""
@@ -141,8 +145,9 @@ def history(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             at: server.value(f"SELECT BINLOG_GTID_POS('{at.file}', {at.position})")  # what the server derives itself
             for at in places
         }
-        raw = server.fetch_raw(directory / "raw")
-        sizes = {name: int(size) for name, size, *_ in server.sql("SHOW BINARY LOGS")}
+        raw, sizes = server.fetch_raw(directory / "raw"), sizes_of(server)
+        while {path.name: path.stat().st_size for path in raw} != sizes:  # a rotation's checkpoint comes after it
+            raw, sizes = server.fetch_raw(directory / "raw"), sizes_of(server)
         yield History(raw, sizes, place(server).state, positions, server.datadir, request.param == "encrypted", lie)
 
 
