@@ -23,6 +23,7 @@ from opsctl.core.notify.settings import ChannelSection, NotifySection
 from opsctl.core.section import Section
 from opsctl.core.settings import ENV_DELIMITER, ENV_PREFIX, FileSettings, Loaded, find, load
 from opsctl.core.settings_example import example, render
+from opsctl.deploy.settings import DeploySection
 from opsctl.health.settings import (
     HealthSection,
     MaintenanceSection,
@@ -85,6 +86,7 @@ class Settings(FileSettings):
     maintenance: MaintenanceSection = MaintenanceSection()
     channels: tuple[ChannelSection, ...] = Field((), description="Ways to reach people, one table each.")
     schedule: ScheduleSection = ScheduleSection()
+    deploy: DeploySection = DeploySection()
     jobs: tuple[JobSection, ...] = Field((), description="What is different for single jobs, one table each.")
 
     @field_validator("repositories")

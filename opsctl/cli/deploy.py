@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from opsctl.cli import deploy_standing
+from opsctl.cli import deploy_bootstrap, deploy_secret, deploy_standing
 from opsctl.cli.output import Answer
 from opsctl.cli.session import Session, command, new_group
 from opsctl.cli.views import deploy as view
@@ -36,7 +36,7 @@ def plan(
     by_exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 4 when something would change.")] = False,
 ) -> Answer:
     """Show what would change on each host; nothing is changed."""
-    found = load_inventory(inventory)
+    found = load_inventory(inventory, session.settings.deploy.identity_files)
     seen = deploying.plan_hosts(found, host or (), _who(), user=user)
     files = [deploying.save(each.plan, out, session.settings.trust) for each in seen if each.plan and out is not None]
     document = view.planned(seen, files)
@@ -62,7 +62,8 @@ def apply(
     Hosts are changed at the same time; what fails on one leaves the others alone.
     """
     settings = session.settings
-    plans = [deploying.read(file, wire.verifier(settings)) for file in files]
+    kept = [deploying.read(file, wire.verifier(settings)) for file in files]
+    plans = [deploying.with_secrets(plan, settings.deploy.identity_files) for plan in kept]
     session.progress.step(f"Changing {', '.join(plan.target.host for plan in plans)}")
     terms = Terms(why=why, revert_s=revert, lock_wait_s=session.options.lock_wait_s)
     done = apply_all(plans, wire.ledger(settings), settings.machine.state_dir, _who(), terms)
@@ -84,7 +85,7 @@ def drift(
 ) -> Answer:
     """Find what is no longer as it was deployed: files, accounts, keys, units, ports, packages, the firewall."""
     settings = session.settings
-    found = load_inventory(inventory)
+    found = load_inventory(inventory, session.settings.deploy.identity_files)
     memory = Memory(settings.machine.state_dir, found.stack.name)
     seen = deploying.look_for_drift(found, host or (), _who(), wire.ledger(settings), memory, accept=accept)
     document = view.drifted(seen)
@@ -95,4 +96,6 @@ def _who() -> Who:
     return Who(vault_wire.actor(), vault_wire.origin())
 
 
+deploy_bootstrap.register(app)
 deploy_standing.register(app)
+app.add_typer(deploy_secret.app, name="secret")

@@ -34,7 +34,7 @@ def status(
 
     Exits with 4 when a change waits, or was interrupted.
     """
-    found = standings(load_inventory(inventory), host or (), user=user)
+    found = standings(load_inventory(inventory, ()), host or (), user=user)
     document = view.stands(found)
     return Answer(document, lambda paint: view.status_text(document, paint), view.status_code(found))
 
@@ -51,7 +51,7 @@ def unlock(
 
     That is the deployment that holds the lock, the change that waits for a confirmation, and what was interrupted.
     """
-    found = load_inventory(inventory)
+    found = load_inventory(inventory, ())
     if confirm != host:
         raise SettingsError(
             f"--confirm names '{confirm}', and this would end what changes '{host}'", hint=f"--confirm {host}"

@@ -90,7 +90,7 @@ class SshConnection:
 
     def _connect(self) -> paramiko.Transport:
         server = self._server
-        key = self._own_key()
+        key = _private_key(server.key_file)
         connection = socket.create_connection((server.host, server.port), timeout=server.timeout_s)
         # A peer that stops reading, or is cut off, must not hold a thread that writes.
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(server.timeout_s * 1000))
@@ -118,19 +118,6 @@ class SshConnection:
                 hint="find out why before you trust it; a key changed on purpose belongs into host_keys",
             )
 
-    def _own_key(self) -> paramiko.PKey:
-        file = self._server.key_file
-        try:
-            return paramiko.PKey.from_path(file)
-        except OSError as error:
-            raise AuthError(f"the key of the account cannot be read: {error.strerror}", where=str(file)) from error
-        except (paramiko.SSHException, paramiko.pkey.UnknownKeyType, ValueError, TypeError) as error:
-            raise AuthError(
-                "the key of the account is no private key without passphrase",
-                where=str(file),
-                hint="make one: ssh-keygen -t ed25519 -N '' -f FILE",
-            ) from error
-
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
         where, keys = self._server.where, " ".join(key.split()[0] for key in self._server.host_keys)
@@ -150,6 +137,24 @@ class SshConnection:
             raise UnreachableError(
                 f"the {self.kind} cannot be reached: {str(error) or type(error).__name__}", where=where, hint=hint
             ) from error
+
+
+def public_key(file: Path) -> str:
+    """The public half of a private key's file, base64 as in an authorized_keys file. Raises AuthError."""
+    return _private_key(file).get_base64()
+
+
+def _private_key(file: Path) -> paramiko.PKey:
+    try:
+        return paramiko.PKey.from_path(file)
+    except OSError as error:
+        raise AuthError(f"the key of the account cannot be read: {error.strerror}", where=str(file)) from error
+    except (paramiko.SSHException, paramiko.pkey.UnknownKeyType, ValueError, TypeError) as error:
+        raise AuthError(
+            "the key of the account is no private key without passphrase",
+            where=str(file),
+            hint="make one: ssh-keygen -t ed25519 -N '' -f FILE",
+        ) from error
 
 
 def _key_types(host_keys: tuple[str, ...]) -> tuple[str, ...]:

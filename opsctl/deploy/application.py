@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from opsctl.core.clock import utcnow
 from opsctl.core.errors import ExitCode, LockedError, OpsError, SettingsError, UnreachableError
 from opsctl.core.ledger import Ledger
+from opsctl.deploy.access import refuse_lockout
 from opsctl.deploy.drift import Memory
 from opsctl.deploy.plan import Plan
 from opsctl.deploy.reach import agent_on, at_once
@@ -40,7 +41,7 @@ class Missed(BaseModel):
 class Applied:
     """What came of one plan: `applied`, `unchanged`, or `failed` and why nothing was changed.
 
-    `missed` is what of it could not be had; `notes`, what else has to be said.
+    `missed` is what of it could not be had; `notes`, what else has to be said; `took`, each phase's time (seconds).
     """
 
     plan: Plan
@@ -48,6 +49,7 @@ class Applied:
     error: OpsError | None = None
     missed: tuple[Missed, ...] = ()
     notes: tuple[str, ...] = ()
+    took: Mapping[str, float] = field(default_factory=dict)
 
 
 def apply_all(plans: Sequence[Plan], ledger: Ledger, state_dir: Path, who: Who, terms: Terms) -> list[Applied]:
@@ -75,6 +77,7 @@ def apply(plan: Plan, ledger: Ledger, memory: Memory, who: Who, terms: Terms) ->
     """
     started, came = utcnow(), Applied(plan, "failed")
     try:
+        refuse_lockout(plan.desired, plan.target)
         came = _apply(plan, who, terms) if plan.changed else Applied(plan, "unchanged")
     except UnreachableError:
         came = Applied(plan, "open")
@@ -99,10 +102,12 @@ def apply(plan: Plan, ledger: Ledger, memory: Memory, who: Who, terms: Terms) ->
 def _apply(plan: Plan, who: Who, terms: Terms) -> Applied:
     with agent_on(plan.target, plan.target.user) as agent:
         answer = _when_free(agent, plan, who.words(terms.why), terms)
+    made = time.monotonic()
     if answer["confirm"]:
         answer = {**answer, **_confirm(plan, terms.revert_s)}
     missed = tuple(Missed.model_validate(each) for each in answer["missed"])
-    return Applied(plan, "applied", missed=missed, notes=_notes(answer))
+    took = {**answer["took"], "confirmation": round(time.monotonic() - made, 1)}
+    return Applied(plan, "applied", missed=missed, notes=_notes(answer), took=took)
 
 
 def _when_free(agent: Agent, plan: Plan, words: Mapping[str, str], terms: Terms) -> Mapping[str, Any]:

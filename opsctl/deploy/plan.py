@@ -1,6 +1,6 @@
 """Plans: what has to change on a host, seen before it happens, signed, and refused once the host is another one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict
 
 from opsctl.core.canonical import canonical, parse_versioned, sha256_hex
 from opsctl.core.clock import new_id, utcnow
+from opsctl.core.errors import OpsError
 from opsctl.core.ssh import SshAccount
-from opsctl.deploy.resources import Base, Desired, Found, Verb
+from opsctl.deploy.resources import Absent, Base, Desired, File, Found, Package, Resource, Verb
 
 VERSION = 1
 
@@ -55,7 +56,8 @@ class Target(BaseModel):
 class Plan(BaseModel):
     """All changes of one host. `states` are the agent's fingerprints of what the plan has seen, by resource.
 
-    A plan holds the files that it will write, secrets too: keep it as such a file is kept (mode 0600).
+    A plan holds the files that it will write; kept, it is `sealed`: of secret ones only their digests. Who applies it
+    takes the contents from beside the `inventory`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,6 +69,7 @@ class Plan(BaseModel):
     target: Target
     made: datetime
     by: str
+    inventory: Path | None
     fingerprint: str
     states: dict[str, str]
     desired: Desired
@@ -76,7 +79,23 @@ class Plan(BaseModel):
     @property
     def digest(self) -> str:
         """The SHA-256 by which audits name it."""
-        return sha256_hex(canonical(self))
+        return sha256_hex(canonical(self.sealed()))
+
+    def sealed(self) -> "Plan":
+        """The same without the contents of secret files."""
+        return self._with(each.sealed() if isinstance(each, File) else each for each in self.desired.resources)
+
+    def opened(self, desired: Desired) -> "Plan":
+        """The same with the contents of the secret files that it changes. Raises OpsError when they are other ones."""
+        there = {each.key: each for each in desired.resources if isinstance(each, File)}
+        return self._with(
+            _opened(each, there.get(each.key)) if isinstance(each, File) and each.key in self.changed else each
+            for each in self.desired.resources
+        )
+
+    def _with(self, resources: Iterable[Resource]) -> "Plan":
+        desired = self.desired.model_copy(update={"resources": tuple(resources)})
+        return self.model_copy(update={"desired": desired})
 
 
 def parse_plan(data: bytes, what: str) -> Plan:
@@ -84,16 +103,34 @@ def parse_plan(data: bytes, what: str) -> Plan:
     return parse_versioned(Plan, data, what=what, version=VERSION)
 
 
-def make_plan(desired: Desired, seen: Mapping[str, Any], *, stack: str, target: Target, by: str) -> Plan:
+def _opened(sealed: File, now: File | None) -> File:
+    if sealed.content is not None:
+        return sealed
+    if now is None or now.digest != sealed.digest:
+        raise OpsError(
+            "the secret in this file is another one than the plan has seen",
+            where=sealed.path,
+            hint="make a new plan: opsctl deploy plan",
+        )
+    return sealed.model_copy(update={"content": now.content, "sha256": None})
+
+
+def make_plan(
+    desired: Desired, seen: Mapping[str, Any], *, stack: str, target: Target, by: str, inventory: Path | None = None
+) -> Plan:
     """Compare what shall be with what the agent saw. Pure, but for the id and the time."""
     states: Mapping[str, Found] = seen["states"]
     differing = [each for each in desired.resources if each.differs(states.get(each.key))]
+    coming = {each.name for each in differing if isinstance(each, Package)}
+    brought = [each for each in desired.resources if isinstance(each, Absent) and each.package in coming]
+    differing = [each for each in desired.resources if each in differing or each in brought]
     return Plan(
         id=new_id(),
         stack=stack,
         target=target,
         made=utcnow(),
         by=by,
+        inventory=inventory,
         fingerprint=seen["fingerprint"],
         states=dict(seen["fingerprints"]),
         desired=desired,

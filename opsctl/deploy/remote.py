@@ -11,7 +11,7 @@ from opsctl.core.errors import LockedError, OpsError
 from opsctl.core.process import command
 from opsctl.core.runner import Runner
 from opsctl.deploy.plan import Plan
-from opsctl.deploy.resources import Resource
+from opsctl.deploy.resources import File, Resource
 
 OBSERVE_TIMEOUT_S = 120.0
 APPLY_TIMEOUT_S = 3600.0
@@ -76,7 +76,7 @@ class Agent:
         bundle = {
             "who": {**who, "plan": plan.id},
             "about": {"stack": plan.stack, "host": plan.target.host, "sha256": plan.digest, "changes": len(changed)},
-            "resources": [{**each.model_dump(), "change": each.key in changed} for each in plan.desired.resources],
+            "resources": [_told(each, change=each.key in changed) for each in plan.desired.resources],
             "fingerprint": plan.fingerprint,
             "states": plan.states,
             "actions": [each.model_dump() for each in plan.desired.actions],
@@ -97,6 +97,11 @@ class Agent:
                 hint="what it did is taken back by the next one; look: opsctl deploy status",
             )
         return self._answer(done.status, done.text(), done.stderr)
+
+    def resume(self) -> str | None:
+        """Take back what an interrupted apply has left; the id of one that is whole and waits for its confirmation."""
+        waiting: str | None = self._ask("resume", b"", timeout_s=APPLY_TIMEOUT_S)["waiting"]
+        return waiting
 
     def confirm(self, plan_id: str) -> Mapping[str, Any]:
         """Keep a guarded change: to be called over a connection that was made after it."""
@@ -174,6 +179,15 @@ def zipped() -> bytes:
             "import sys\nfrom agent.__main__ import main\nsys.exit(main(sys.argv[1:]))\n",
         )
     return out.getvalue()
+
+
+def _told(resource: Resource, *, change: bool) -> dict[str, Any]:
+    """What the agent has to know to make a resource; secrets only where it writes them. Raises OpsError."""
+    if not isinstance(resource, File):
+        return {**resource.model_dump(), "change": change}
+    if change and resource.content is None:
+        raise OpsError("the plan was not given its secrets", where=resource.path)
+    return {**(resource if change else resource.sealed()).model_dump(), "change": change}
 
 
 def _question(resource: Resource) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from opsctl.core.canonical import sha256_hex
+from opsctl.core.errors import OpsError
 
 Found = Mapping[str, Any] | None
 """What the agent found of a resource; None when it is not there."""
@@ -145,12 +146,16 @@ class Directory(Placed):
 
 
 class File(Placed):
-    """A file with its whole content (base64). A `secret` one is never sent back or shown."""
+    """A file with its whole content (base64). A `secret` one is never sent back or shown.
+
+    In plans that are kept, a secret one is `sealed`: only the SHA-256 of its content is there.
+    """
 
     facts: ClassVar[tuple[str, ...]] = RIGHTS
 
     type: Literal["file"] = "file"
-    content: str
+    content: str | None
+    sha256: str | None = None
     owner: str = "root"
     group: str = "root"
     mode: Mode = "0644"
@@ -158,19 +163,30 @@ class File(Placed):
 
     @property
     def data(self) -> bytes:
-        """The content."""
+        """The content. Raises OpsError when it is sealed."""
+        if self.content is None:
+            raise OpsError("the content of a secret is not in the plan", where=self.path)
         return base64.b64decode(self.content)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the content."""
+        return self.sha256 or sha256_hex(self.data)
+
+    def sealed(self) -> "File":
+        """The same without the content, when that is secret."""
+        return self.model_copy(update={"content": None, "sha256": self.digest}) if self.secret else self
 
     def differs(self, found: Found) -> bool:
         """Whether it has other content, or belongs to others."""
         if found is None or _rights(found) != ("file", self.owner, self.group, self.mode):
             return True
-        return bool(found["sha256"] != sha256_hex(self.data))
+        return bool(found["sha256"] != self.digest)
 
     def diff(self, found: Found) -> list[str]:
         """Rights and lines that differ; of a secret one only that it does."""
         rights = [] if found is None else super().diff(found)
-        if found is not None and found.get("sha256") == sha256_hex(self.data):
+        if found is not None and found.get("sha256") == self.digest:
             return rights
         if self.secret:
             return [*rights, *(["+(secret)"] if found is None else ["-(secret)", "+(another secret)"])]
@@ -196,11 +212,12 @@ class Link(Placed):
 
 
 class Absent(Placed):
-    """A file or link that must not be there, such as Debian's default site."""
+    """A file or link that must not be there, such as Debian's default site; `package` is the one that brings it."""
 
     verb: ClassVar[Verb | None] = "remove"
 
     type: Literal["absent"] = "absent"
+    package: str | None = None
 
     def differs(self, found: Found) -> bool:
         """Whether there is something."""

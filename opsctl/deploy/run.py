@@ -11,14 +11,16 @@ from opsctl.core.errors import OpsError, SettingsError
 from opsctl.core.ledger import Ledger
 from opsctl.core.machine import TrustSection
 from opsctl.core.signing import Namespace, Signer, Verifier
+from opsctl.deploy.access import refuse_lockout
 from opsctl.deploy.desired.whole import desired
 from opsctl.deploy.drift import DriftBody, Memory, body_of
 from opsctl.deploy.drift import record as record_drift
 from opsctl.deploy.inventory.host import HostSection
-from opsctl.deploy.inventory.inventory import Inventory
+from opsctl.deploy.inventory.inventory import Inventory, load_inventory
 from opsctl.deploy.plan import Plan, make_plan, parse_plan
 from opsctl.deploy.reach import agent_on, at_once, chosen, target_of
 from opsctl.deploy.records import Who
+from opsctl.deploy.resources import File
 
 ENDING = ".plan.json"
 SIGNATURE = ".sig"
@@ -38,19 +40,21 @@ def plan_hosts(inventory: Inventory, names: Sequence[str], who: Who, *, user: st
 
     def look(host: HostSection) -> Seen:
         try:
-            return Seen(host.name, _plan(inventory, host, who, user), None)
+            return Seen(host.name, plan_host(inventory, host, who, user), None)
         except OpsError as error:
             return Seen(host.name, None, error)
 
     return at_once(look, chosen(inventory, names))
 
 
-def _plan(inventory: Inventory, host: HostSection, who: Who, user: str | None = None) -> Plan:
+def plan_host(inventory: Inventory, host: HostSection, who: Who, user: str | None = None) -> Plan:
+    """Look at a host and plan it. Raises OpsError; also when the plan would lock this machine out."""
     target = target_of(inventory, host, user)
     what = desired(inventory, host)
     with agent_on(target, target.user) as agent:
         seen = agent.observe(what.resources)
-    return make_plan(what, seen, stack=inventory.stack.name, target=target, by=who.actor)
+    refuse_lockout(what, target)
+    return make_plan(what, seen, stack=inventory.stack.name, target=target, by=who.actor, inventory=inventory.origin)
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def look_for_drift(
     def look(host: HostSection) -> Drifted:
         started = utcnow()
         try:
-            plan = _plan(inventory, host, who)
+            plan = plan_host(inventory, host, who)
             with agent_on(plan.target, plan.target.user) as agent:
                 now = agent.survey()
             if accept:
@@ -86,9 +90,9 @@ def look_for_drift(
 
 
 def save(plan: Plan, directory: Path, trust: TrustSection) -> Path:
-    """Write a plan and its signature, readable to nobody else: it holds what is written to the host."""
+    """Write a plan and its signature, readable to nobody else: it holds what is written to the host, but no secret."""
     path = directory / f"{plan.target.host}{ENDING}"
-    data = canonical(plan)
+    data = canonical(plan.sealed())
     signature = Signer(trust.signing_key).sign(data, Namespace.PLAN)
     for file, content in ((path.with_name(path.name + SIGNATURE), signature), (path, data)):
         replace_file(file, content)
@@ -106,3 +110,17 @@ def read(path: Path, verifier: Verifier) -> Plan:
         ) from error
     verifier.verify(data, signature, Namespace.PLAN, what=str(path))
     return parse_plan(data, str(path))
+
+
+def with_secrets(plan: Plan, identity_files: tuple[Path, ...]) -> Plan:
+    """A plan that was kept, with the secrets that it writes, from beside its inventory.
+
+    Raises OpsError when they are others by now; SettingsError, AuthError when they cannot be had.
+    """
+    sealed = [each for each in plan.desired.resources if isinstance(each, File) and each.content is None]
+    if not any(each.key in plan.changed for each in sealed):
+        return plan
+    if plan.inventory is None:
+        raise SettingsError("the plan does not say where its secrets are", where=plan.target.host)
+    inventory = load_inventory(plan.inventory, identity_files)
+    return plan.opened(desired(inventory, inventory.host(plan.target.host)))

@@ -88,7 +88,7 @@ class Desk:
 
     def plan(self, name: str, *resources: Resource, kept_as: str = "plan") -> Path:
         """A signed plan for a host with nothing in it but these resources; the file that it is kept in."""
-        inventory = load_inventory(self.inventory)
+        inventory = load_inventory(self.inventory, ())
         target = target_of(inventory, inventory.host(name))
         directory = self.directory / kept_as
         directory.mkdir(exist_ok=True)

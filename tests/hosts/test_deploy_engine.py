@@ -1,8 +1,10 @@
 """Changes on a real host: all or none, whatever comes in between; and none that locks us out."""
 
+import base64
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -227,3 +229,72 @@ class TestGuarded:
         while running.read("/etc/guarded") != "old":
             assert time.monotonic() < deadline
             time.sleep(0.2)
+
+
+class TestSecrets:
+    """Contents that nobody may see are in their files, and nowhere else once it has ended, however."""
+
+    FILE = "/srv/hidden"
+
+    @staticmethod
+    def hidden(text: str, **more: Any) -> Resource:
+        return file(TestSecrets.FILE, text.encode(), mode="0400", secret=True, **more)
+
+    @staticmethod
+    def holding(running: Host, text: str) -> list[str]:
+        """The files that have a secret in them, as it is or as bundles have it."""
+        coded = base64.b64encode(text.encode()).decode()
+        places = "/etc /home /root /run /srv /tmp /usr/local /var"
+        said = running.shell(f"grep -rlsF -e {text} -e {coded} {places} || :")
+        assert text not in running.shell("journalctl --quiet --no-pager")
+        return sorted(line for line in said.splitlines() if not line.startswith("/run/log/journal"))
+
+    def test_when_all_is_made_only_the_file_has_it(self, running: Host, agent: Agent) -> None:
+        apply(agent, desired(self.hidden("sentinel-first")))
+        apply(agent, desired(self.hidden("sentinel-second")))
+        assert self.holding(running, "sentinel-first") == []
+        assert self.holding(running, "sentinel-second") == [self.FILE]
+
+    def test_when_it_is_taken_back_only_the_file_has_the_old_one(self, running: Host, agent: Agent) -> None:
+        apply(agent, desired(self.hidden("sentinel-old")))
+        with pytest.raises(OpsError):
+            apply(agent, desired(self.hidden("sentinel-new"), health=(("false",),)))
+        assert self.holding(running, "sentinel-new") == []
+        assert self.holding(running, "sentinel-old") == [self.FILE]
+
+    def test_when_it_is_refused_nothing_has_it(self, running: Host, agent: Agent) -> None:
+        plan = plan_of(agent, desired(self.hidden("sentinel-stale")))
+        running.write(self.FILE, "by hand")
+        with pytest.raises(OpsError, match="not as the plan has seen it"):
+            agent.apply(plan, who=WHO, revert_s=60)
+        assert self.holding(running, "sentinel-stale") == []
+
+    def test_what_was_there_before_stays_until_somebody_confirms(self, running: Host, agent: Agent) -> None:
+        apply(agent, desired(self.hidden("sentinel-before")))
+        plan = plan_of(agent, desired(self.hidden("sentinel-after", guarded=True)))
+        agent.apply(plan, who=WHO, revert_s=60)
+        assert self.holding(running, "sentinel-before") == [f"{HOME}/{plan.id}/old/0"]
+        assert self.holding(running, "sentinel-after") == [self.FILE]
+        agent.confirm(plan.id)
+        assert self.holding(running, "sentinel-before") == []
+
+    def test_what_was_interrupted_keeps_it_for_root_alone_until_the_next_apply(
+        self, running: Host, agent: Agent
+    ) -> None:
+        kill = Script(name="x", look="echo no", wanted="yes", do="kill -9 $(ps -o ppid= -p $$)", undo="true", shown="x")
+        plan = plan_of(agent, desired(self.hidden("sentinel-half"), kill))
+        with pytest.raises(OpsError, match="was ended on the host"):
+            agent.apply(plan, who=WHO, revert_s=60)
+        assert self.holding(running, "sentinel-half") == [self.FILE, f"{HOME}/{plan.id}/bundle.json"]
+        assert running.shell(f"stat -c %a {HOME} {HOME}/{plan.id} {HOME}/{plan.id}/bundle.json") == "700\n700\n600\n"
+        apply(agent, desired(file("/srv/other", b"other")))
+        assert self.holding(running, "sentinel-half") == []
+
+
+def test_an_interrupted_change_is_named_or_taken_back_for_whoever_goes_on(running: Host, agent: Agent) -> None:
+    assert agent.resume() is None
+    plan = plan_of(agent, desired(file("/etc/guarded", b"whole", guarded=True)))
+    agent.apply(plan, who=WHO, revert_s=60)
+    assert agent.resume() == plan.id
+    agent.confirm(plan.id)
+    assert agent.resume() is None

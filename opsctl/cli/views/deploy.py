@@ -110,12 +110,13 @@ def plan_text(document: DeployPlan, paint: Painter) -> Iterator[str]:
         else:
             yield f"{paint(host.host, 'bold')}: {counted(len(host.changes), 'change')}"
             for change in host.changes:
-                yield from _change(change, paint)
+                yield from change_text(change, paint)
             if host.file is not None:
                 yield f"Make them: opsctl deploy apply {host.file}"
 
 
-def _change(change: Change, paint: Painter) -> Iterator[str]:
+def change_text(change: Change, paint: Painter) -> Iterator[str]:
+    """Write one change and the lines that differ."""
     sign = _SIGNS[change.verb]
     guarded = "  (taken back unless somebody gets in afterwards)" if change.guarded else ""
     yield f"  {paint(sign, _STYLES[sign])} {printable(change.what)}{guarded}"
@@ -163,12 +164,13 @@ def apply_text(document: DeployApply, paint: Painter) -> Iterator[str]:
             yield f"{name}: nothing to change"
         else:
             yield f"{name}: {counted(host.changes, 'change')} {paint('applied', 'green')}"
-        yield from _missed(host.missed, paint)
+        yield from missed_text(host.missed, paint)
         for note in host.notes:
             yield from (f"  {line}" for line in wrap(printable(note), 76))
 
 
-def _missed(missed: Sequence[Missed], paint: Painter) -> Iterator[str]:
+def missed_text(missed: Sequence[Missed], paint: Painter) -> Iterator[str]:
+    """Write what could not be had, and why."""
     for each in missed:
         yield f"  {paint('NOT DONE', 'red')}: {printable(each.what)}"
         for line in filter(str.strip, each.why.splitlines()):
@@ -217,7 +219,7 @@ def drift_text(document: DeployDrift, paint: Painter) -> Iterator[str]:
         if count:
             yield f"{name}: {paint(counted(count, 'difference'), 'red')}"
         for change in host.changes:
-            yield from _change(change, paint)
+            yield from change_text(change, paint)
         for each in host.differences:
             sign = {"added": "+", "removed": "-", "changed": "~"}[each.how]
             yield f"  {paint(sign, _STYLES[sign])} {printable(each.what)}"

@@ -5,6 +5,7 @@
     python3 agent.pyz apply DIRECTORY            make a bundle's changes, or none of them
     python3 agent.pyz confirm ID                 a person is still let in: keep a guarded change
     python3 agent.pyz revert ID                  nobody confirmed in time: take it back
+    python3 agent.pyz resume                     what was interrupted: name what waits, take back what is not whole
 
 Everything it is told and everything it says is JSON; its exit status is 0 when it could say it.
 """

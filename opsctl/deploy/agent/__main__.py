@@ -54,9 +54,10 @@ _WORDS: dict[str, Callable[..., dict[str, Any]]] = {
     "apply": lambda directory: applying.apply(Path(directory)),
     "confirm": applying.confirm,
     "revert": applying.revert,
+    "resume": applying.resume,
     "unlock": lambda: unlock(_question()),
 }
-_CHANGING = ("apply", "confirm", "revert", "unlock")
+_CHANGING = ("apply", "confirm", "revert", "resume", "unlock")
 
 
 def _do(words: list[str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ OLD = "old"
 
 def undo_of(resource: Resource, state: State | None, directory: Path, number: int) -> Undo:
     """What will take a change of this resource back; what it needs for that is kept in the bundle's directory."""
-    if resource.get("keep") or resource["type"] == "package":
+    if resource.get("keep"):
         return {"kind": "nothing"}
     match resource["type"]:
         case "unit":
@@ -41,8 +41,6 @@ def undo_of(resource: Resource, state: State | None, directory: Path, number: in
 def do(resource: Resource, state: State | None, directory: Path) -> None:
     """Bring a resource to what it shall be. Raises AgentError."""
     match resource["type"]:
-        case "package":
-            host.run("apt-get", "-q", "install", "-y", "--no-install-recommends", resource["name"], timeout_s=900)
         case "unit":
             _set_unit(resource["name"], enabled=resource["enabled"], active=resource["active"])
         case "user":
@@ -111,7 +109,7 @@ def _set_path(resource: Resource, state: State | None, directory: Path) -> None:
             shutil.chown(path, resource["owner"], resource["group"])
             path.chmod(int(resource["mode"], 8))
         case "link":
-            temporary = path.with_name(f".{path.name}.opsctl-new")
+            temporary = host.unfinished(path)
             temporary.unlink(missing_ok=True)
             temporary.symlink_to(resource["target"])
             os.replace(temporary, path)
@@ -137,6 +135,7 @@ def _restore(path: Path, state: State | None, old: Path | None) -> None:
         if path.is_dir() and not path.is_symlink() and any(path.iterdir()):
             return
         if path.parent.is_dir():
+            host.unfinished(path).unlink(missing_ok=True)
             _remove(path)
             host.sync_directory(path.parent)
     elif state["kind"] == "file" and old is not None:

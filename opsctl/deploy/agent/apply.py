@@ -9,13 +9,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from . import act, check, guard, host
+from . import act, check, guard, host, packages
+from .forget import BUNDLE, STAGE, forget, forget_all
 from .journal import Journal
 from .lock import HOME, LockedError, locked
 from .observe import Resource, fingerprint, key_of, observe
 
-BUNDLE = "bundle.json"
-STAGE = "stage"
 KEPT = 10
 SAID = 1000
 """Characters of an error that are kept."""
@@ -37,7 +36,7 @@ def apply(directory: Path) -> dict[str, Any]:
     try:
         with locked(bundle["who"]):
             return _apply(bundle, directory, journal)
-    except (LockedError, StaleError):
+    except BaseException:
         if not journal.entries():
             shutil.rmtree(directory)
         raise
@@ -50,13 +49,16 @@ def _apply(bundle: dict[str, Any], directory: Path, journal: Journal) -> dict[st
     recovered = recover(except_for=directory)
     _refuse_stale(bundle)
     journal.note({"began": bundle["who"]})
+    watch = host.Watch()
     try:
-        actions = _change(bundle, directory, journal)
+        actions = _change(bundle, directory, journal, watch)
+        watch.phase("health")
         for words in bundle["health"]:
             host.run(*words, timeout_s=60)
     except BaseException as error:
         _take_back_after(error, directory, journal)
         raise
+    watch.phase("later")
     missed = _make_later(bundle, directory)
     if missed:
         journal.note({"missed": [each["what"] for each in missed]})
@@ -66,8 +68,10 @@ def _apply(bundle: dict[str, Any], directory: Path, journal: Journal) -> dict[st
         journal.note({"waits": int(bundle["revert_s"])})
     else:
         journal.note({"outcome": "applied"})
+    forget(directory, ended=not waiting)
     _forget_old(directory)
-    return {"outcome": "applied", "actions": actions, "recovered": recovered, "confirm": waiting, "missed": missed}
+    answer = {"outcome": "applied", "actions": actions, "recovered": recovered, "confirm": waiting, "missed": missed}
+    return answer | {"took": watch.took()}
 
 
 def refuse_while_waiting() -> None:
@@ -81,6 +85,7 @@ def refuse_while_waiting() -> None:
 def recover(*, except_for: Path | None = None) -> list[str]:
     """Take back what interrupted applications have done, the newest first; return their ids."""
     taken = []
+    forget_all(HOME)
     for directory in reversed(bundles()):
         journal = Journal(directory)
         if directory != except_for and journal.outcome is None:
@@ -108,6 +113,7 @@ def take_back(directory: Path, journal: Journal, *, because: str, said: str = ""
         if action["name"] in began:
             host.run(*action["argv"])
     journal.note({"outcome": "undone", "because": because, "said": said[:SAID]})
+    forget(directory, ended=True)
     if guard.armed_for() == directory.name:
         guard.disarm()
 
@@ -125,9 +131,24 @@ def confirm(name: str) -> dict[str, Any]:
     with locked({"who": "opsctl", "why": "confirming a change", "plan": name}, wait_s=WAIT_S):
         if guard.armed_for() != name:
             raise host.AgentError("no change waits for this confirmation: it was taken back, or confirmed before")
+        journal = Journal(HOME / name)
+        if not journal.waits:
+            raise host.AgentError("this change was interrupted before its end: it will be taken back")
         guard.disarm()
-        Journal(HOME / name).note({"outcome": "applied"})
+        journal.note({"outcome": "applied"})
+        forget(HOME / name, ended=True)
         return {"outcome": "applied"}
+
+
+def resume() -> dict[str, Any]:
+    """Look for what an interrupted operator has left: a change that waits is named, an unfinished one taken back."""
+    if not HOME.exists():
+        return {"waiting": None, "recovered": []}
+    with locked({"who": "opsctl", "why": "looking for what was interrupted"}):
+        waiting = guard.armed_for()
+        if waiting is not None and Journal(HOME / waiting).waits:
+            return {"waiting": waiting, "recovered": []}
+        return {"waiting": None, "recovered": recover()}
 
 
 def revert(name: str) -> dict[str, Any]:
@@ -148,11 +169,15 @@ def _refuse_stale(bundle: dict[str, Any]) -> None:
     raise StaleError(", ".join(changed[:5]) or "other resources")
 
 
-def _change(bundle: dict[str, Any], directory: Path, journal: Journal) -> list[str]:
+def _change(bundle: dict[str, Any], directory: Path, journal: Journal, watch: host.Watch) -> list[str]:
     """Make the changes in their order; what needs reloading is reloaded once, after the last."""
     todo = [each for each in bundle["resources"] if each["change"] and not each.get("later")]
-    first = [each for each in todo if _is_early(each)]
-    then = [each for each in todo if not _is_early(each)]
+    watch.phase("packages")
+    missing = [each for each in todo if each["type"] == "package"]
+    packages.install(missing, [each for each in todo if each["type"] == "unit"], journal)
+    first = [each for each in todo if each not in missing and _is_early(each)]
+    then = [each for each in todo if each not in missing and not _is_early(each)]
+    watch.phase("changes")
     for number, resource in enumerate(first):
         _step(resource, bundle, directory, journal, number)
     stage = directory / STAGE
@@ -163,6 +188,7 @@ def _change(bundle: dict[str, Any], directory: Path, journal: Journal) -> list[s
     for number, resource in enumerate(then, len(first)):
         _step(resource, bundle, directory, journal, number)
     shutil.rmtree(stage)
+    watch.phase("reloads")
     wanted = {action for each in todo for action in each.get("then", ())}
     actions = [action for action in bundle["actions"] if action["name"] in wanted]
     for action in actions:
@@ -185,8 +211,8 @@ def _make_later(bundle: dict[str, Any], directory: Path) -> list[dict[str, str]]
 
 
 def _is_early(resource: Resource) -> bool:
-    """Whether files need it before they can be checked: programs, users to belong to, what else says so."""
-    return resource["type"] in ("package", "user") or bool(resource.get("early"))
+    """Whether files need it before they can be checked: users to belong to, what else says so."""
+    return resource["type"] == "user" or bool(resource.get("early"))
 
 
 def _step(resource: Resource, bundle: dict[str, Any], directory: Path, journal: Journal, number: int) -> None:

@@ -5,6 +5,7 @@ import grp
 import os
 import pwd
 import subprocess
+import time
 from pathlib import Path
 
 ENVIRONMENT = {
@@ -12,6 +13,7 @@ ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
     "TZ": "UTC",
     "DEBIAN_FRONTEND": "noninteractive",
+    "UCF_FORCE_CONFFOLD": "1",
 }
 TAIL = 2000
 SCRIPT = "-euc"
@@ -45,7 +47,7 @@ def shell(script: str, *, timeout_s: float = 120) -> str:
 
 def write(path: Path, data: bytes, *, mode: int, owner: str, group: str) -> None:
     """Put a file in place at once: whoever looks finds the old one or the new one, whole."""
-    temporary = path.with_name(f".{path.name}.opsctl-new")
+    temporary = unfinished(path)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         os.fchown(descriptor, pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid)
@@ -55,6 +57,11 @@ def write(path: Path, data: bytes, *, mode: int, owner: str, group: str) -> None
         os.fsync(descriptor)
     os.replace(temporary, path)
     sync_directory(path.parent)
+
+
+def unfinished(path: Path) -> Path:
+    """Where a file lies while it is written."""
+    return path.with_name(f".{path.name}.opsctl-new")
 
 
 def sync_directory(path: Path) -> None:
@@ -74,3 +81,19 @@ def owner_of(found: os.stat_result) -> tuple[str, str]:
     with contextlib.suppress(KeyError):
         group = grp.getgrgid(found.st_gid).gr_name
     return owner, group
+
+
+class Watch:
+    """How long the phases of an application take, in seconds; a phase ends where the next begins."""
+
+    def __init__(self) -> None:
+        self._began: list[tuple[str, float]] = []
+
+    def phase(self, name: str) -> None:
+        """A phase begins."""
+        self._began.append((name, time.monotonic()))
+
+    def took(self) -> dict[str, float]:
+        """The phases so far, the last one until now."""
+        ends = [*(began for _, began in self._began[1:]), time.monotonic()]
+        return {name: round(end - began, 1) for (name, began), end in zip(self._began, ends, strict=True)}

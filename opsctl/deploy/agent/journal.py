@@ -46,6 +46,11 @@ class Journal:
         return next((str(entry.get("at", "")) for entry in self.entries()), None)
 
     @property
+    def waits(self) -> bool:
+        """Whether all of it is made and somebody has to confirm it."""
+        return self.outcome is None and any("waits" in entry for entry in self.entries())
+
+    @property
     def undos(self) -> list[dict[str, Any]]:
         """What takes back what was done, the newest first."""
         return [entry["undo"] for entry in reversed(self.entries()) if "undo" in entry]

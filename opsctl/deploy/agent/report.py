@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from . import guard, host
-from .apply import BUNDLE, bundles
+from .apply import bundles
+from .forget import BUNDLE
 from .journal import Journal
 from .lock import HOME, holder
 

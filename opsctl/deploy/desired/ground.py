@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from opsctl.deploy.access import AUTHORIZED_KEYS
 from opsctl.deploy.desired import certificates, clock
 from opsctl.deploy.desired.subject import Subject
 from opsctl.deploy.resources import Directory, Package, Resource, Unit, User, file
@@ -27,7 +28,7 @@ def people(subject: Subject) -> Iterator[Resource]:
     yield User(name=user, home=home, shell=LOGIN, system=False, create_home=True, guarded=True)
     yield Directory(path=f"{home}/.ssh", owner=user, group=user, mode="0700", guarded=True)
     keys = "".join(f"{key}\n" for key in access.keys)
-    path = f"{home}/.ssh/authorized_keys"
+    path = AUTHORIZED_KEYS.format(user=user)
     yield file(path, keys.encode(), owner=user, group=user, mode="0600", guarded=True)
 
 
@@ -36,3 +37,5 @@ def units(subject: Subject) -> Iterator[Resource]:
     names = ["ssh", "cron", "nftables", "mariadb", "nginx"]
     names += ["php8.2-fpm"] if subject.php else []
     yield from (Unit(name=f"{name}.service") for name in names)
+    # Debian's package enables it, and from the next boot on it would listen on every address.
+    yield Unit(name="mariadb.socket", enabled=False, active=False)

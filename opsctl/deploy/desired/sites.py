@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from opsctl.deploy.desired.subject import Subject
 from opsctl.deploy.inventory.site import SitePlan
-from opsctl.deploy.resources import Absent, Directory, Link, Resource, Script, User
+from opsctl.deploy.resources import Absent, Directory, Link, Resource, Script, User, file
 
 WEB = "www-data"
 
@@ -16,14 +16,22 @@ def ground(subject: Subject) -> Iterator[Resource]:
         yield _first_release(site)
 
 
+def secrets(subject: Subject) -> Iterator[Resource]:
+    """Files of each site that hold its secrets, for nobody but the site."""
+    for site in subject.sites:
+        for name, secret in site.files.items():
+            path, data = f"{site.home}/shared/{name}", subject.secret(secret).encode()
+            yield file(path, data, owner=site.name, group=site.name, mode="0400", secret=True)
+
+
 def web(subject: Subject) -> Iterator[Resource]:
     """What the web server shows, and nothing of what Debian's packages would show."""
     for path in ("/var/www", "/var/www/acme"):
         yield Directory(path=path)
-    yield Absent(path="/etc/nginx/sites-enabled/default", then=("reload nginx",))
+    yield Absent(path="/etc/nginx/sites-enabled/default", package="nginx", then=("reload nginx",))
     if subject.php:
         # The pool that Debian brings runs as the web server, which can read every site.
-        yield Absent(path="/etc/php/8.2/fpm/pool.d/www.conf", then=("reload php-fpm",))
+        yield Absent(path="/etc/php/8.2/fpm/pool.d/www.conf", package="php-fpm", then=("reload php-fpm",))
     for site in subject.sites:
         target = f"/etc/nginx/sites-available/{site.name}.conf"
         yield Link(path=f"/etc/nginx/sites-enabled/{site.name}.conf", target=target, then=("reload nginx",))

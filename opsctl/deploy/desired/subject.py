@@ -40,6 +40,10 @@ class Subject:
         }
         return frozenset(name for name, there in has.items() if there)
 
+    def secret(self, name: str) -> str:
+        """A secret of the inventory; where it goes has to be a `secret` file. Raises SettingsError, AuthError."""
+        return self.inventory.secrets_file.get(name).get_secret_value()
+
     def facts(self) -> dict[str, Any]:
         """What templates may name."""
         return {

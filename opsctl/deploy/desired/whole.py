@@ -15,6 +15,7 @@ def desired(inventory: Inventory, host: HostSection) -> Desired:
         *ground.packages(subject),
         *ground.people(subject),
         *sites.ground(subject),
+        *sites.secrets(subject),
         *certificates.ground(subject),
         *database.encryption(),
         *clock.ground(subject),

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from opsctl.core.errors import SettingsError
@@ -15,7 +15,9 @@ from opsctl.deploy.inventory.clock import TimeSection
 from opsctl.deploy.inventory.edge import EdgeSection
 from opsctl.deploy.inventory.host import HostSection
 from opsctl.deploy.inventory.people import AccessSection, ContactsSection, OwnerSection
+from opsctl.deploy.inventory.secrets import SecretsSection
 from opsctl.deploy.inventory.site import SitePlan
+from opsctl.deploy.secrets import SecretsFile
 
 
 class DefaultsSection(Section):
@@ -38,7 +40,27 @@ class Inventory(FileSettings):
     edge: EdgeSection | None = None
     certificates: CertificatesSection | None = None
     time: TimeSection = TimeSection()
+    secrets: SecretsSection = SecretsSection()
     defaults: DefaultsSection = DefaultsSection()
+    _origin: Path | None = PrivateAttr(None)
+    _identity_files: tuple[Path, ...] = PrivateAttr(())
+
+    def opened_by(self, origin: Path, identity_files: tuple[Path, ...]) -> Self:
+        """Say where the inventory lies, and what opens the secrets beside it."""
+        self._origin, self._identity_files = origin.absolute(), identity_files
+        return self
+
+    @property
+    def origin(self) -> Path | None:
+        """Where it lies."""
+        return self._origin
+
+    @property
+    def secrets_file(self) -> SecretsFile:
+        """The secrets beside it. Raises SettingsError for an inventory that lies nowhere."""
+        if self._origin is None:
+            raise SettingsError("an inventory that lies nowhere has no secrets")
+        return SecretsFile(self._origin, self.secrets.recipients, self._identity_files)
 
     @model_validator(mode="before")
     @classmethod
@@ -81,8 +103,8 @@ class Inventory(FileSettings):
         return tuple(site for site in self.sites if site.host == host.name)
 
 
-def load_inventory(path: Path) -> Inventory:
-    """Read and validate an inventory. Raises SettingsError that lists every mistake."""
+def load_inventory(path: Path, identity_files: tuple[Path, ...]) -> Inventory:
+    """Read and validate an inventory; `identity_files` open its secrets. Raises SettingsError with every mistake."""
     if not path.exists():
         raise SettingsError("there is no such inventory", where=str(path), hint="how it is written: docs/deploy.md")
-    return load(Inventory, path).settings
+    return load(Inventory, path).settings.opened_by(path, identity_files)

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from opsctl.core.section import Section
-from opsctl.deploy.inventory.words import Domain, Network, SiteName, WebPath
+from opsctl.deploy.inventory.words import Domain, FileName, Network, SiteName, WebPath
 from opsctl.stack.settings import Slug
 
 # WordPress and most of its plugins write styles and scripts into their pages.
@@ -53,6 +53,12 @@ class SitePlan(Section):
         None,
         description="Paths where people log in: an address has thirty tries a minute. WordPress' own are known.",
         examples=[["/login"]],
+    )
+
+    files: dict[FileName, Slug] = Field(
+        {},
+        description="Files in its shared directory that hold a secret, by name: `opsctl deploy secret set`.",
+        examples=[{".env": "blog-env"}],
     )
 
     @model_validator(mode="after")

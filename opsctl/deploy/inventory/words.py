@@ -24,3 +24,5 @@ WebPath = Annotated[str, StringConstraints(pattern=r"^(/|(/[A-Za-z0-9._~-]+)+)$"
 PublicKey = Annotated[
     str, StringConstraints(pattern=r"^(ssh-ed25519|ecdsa-sha2-\S+|sk-ssh-\S+|ssh-rsa) [A-Za-z0-9+/=]+( .*)?$")
 ]
+# Neither a way out of its directory nor a file that is being written (agent/host.py).
+FileName = Annotated[str, StringConstraints(pattern=r"^(\.?[A-Za-z0-9_][A-Za-z0-9_.-]*)$", max_length=100)]

@@ -7,8 +7,12 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyrage
+from pydantic import SecretStr
+
 from opsctl.core.ledger import SqliteLedger
 from opsctl.core.signing import create_key
+from opsctl.deploy.inventory.inventory import load_inventory
 from opsctl.overview.demo.crm import KNOWN_VALUE
 from opsctl.overview.demo.host_tree import BLOG_CONFIG
 from opsctl.overview.demo.stack import DemoStack
@@ -151,7 +155,28 @@ address = "127.0.0.1"
 port = 9
 host_key = "{public}"
 key_file = "{key}"
+[[sites]]
+name = "blog"
+kind = "wordpress"
+host = "web1"
+domains = ["blog.example"]
+files = {{ ".env" = "blog-env" }}
+[secrets]
+recipients = ["{self.add_deploy()}"]
 """)
+        found = load_inventory(self.directory / "inventory.toml", ())
+        value = self.plant("secret of an inventory").read_text().strip()
+        found.secrets_file.set("blog-env", SecretStr(value))
+
+    def add_deploy(self) -> str:
+        """Settings of deployments, with an identity that opens the secrets of inventories; its recipient."""
+        identity = pyrage.x25519.Identity.generate()
+        file = self.directory / "planted" / "deploy-identity.txt"
+        file.write_text(f"{identity}\n")
+        file.chmod(0o600)
+        self.sentinels.add("identity of deployments", str(identity))
+        self.config.write_text(self.config.read_text() + f'\n[deploy]\nidentity_files = ["{file}"]\n')
+        return str(identity.to_public())
 
     def run_accounts_sql(self) -> None:
         """Run what `opsctl init` wrote, as the database's root."""

@@ -19,7 +19,7 @@ DOCUMENTED = re.findall(r"^```toml\n(.*?)^```$", (PROJECT / "docs/deploy.md").re
 def load(directory: Path, text: str) -> Inventory:
     path = directory / "acme.toml"
     path.write_text(text)
-    return load_inventory(path)
+    return load_inventory(path, ())
 
 
 def files(inventory: Inventory) -> dict[str, File]:
@@ -60,7 +60,7 @@ def test_a_mistake_is_named(tmp_path: Path, old: str, new: str, said: str) -> No
 
 def test_one_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no such inventory"):
-        load_inventory(tmp_path / "other.toml")
+        load_inventory(tmp_path / "other.toml", ())
 
 
 def test_a_server_s_id_never_changes_and_fits(tmp_path: Path) -> None:
