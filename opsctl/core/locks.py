@@ -58,23 +58,29 @@ def lock(directory: Path, name: str, *, doing: str, wait_s: float = 0.0) -> Iter
 def held(directory: Path, patterns: Sequence[str]) -> str | None:
     """Say who holds a lock whose name matches one of the patterns (fnmatch), or None; no lock is taken for that.
 
+    Raises OpsError when that cannot be seen.
+    """
+    files = [path for pattern in patterns for path in sorted(directory.glob(f"{pattern}.lock"))]
+    path = next((path for path in files if is_held(path)), None)
+    return _locked(path, path.stem).message if path is not None else None
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds flock(2) on a file; one that is not there is held by nobody.
+
     The kernel's own list (proc(5), /proc/locks) is read: a lock taken only to see whether it is free would keep
     another run out. Raises OpsError when it cannot be read.
     """
-    files = [path for pattern in patterns for path in sorted(directory.glob(f"{pattern}.lock"))]
-    if not files:
-        return None
     try:
-        taken = {words[-3].split(":")[-1] for line in _LOCKS.read_text().splitlines() if len(words := line.split()) > 7}
+        inode = str(path.stat().st_ino)
+        lines = [line.split() for line in _LOCKS.read_text().splitlines()]
+    except FileNotFoundError:
+        return False
     except OSError as error:
         raise OpsError(
-            f"locks cannot be looked at: {error.strerror}", where=str(_LOCKS), hint="is /proc mounted?"
+            f"locks cannot be looked at: {error.strerror}", where=str(error.filename), hint="is /proc mounted?"
         ) from error
-    for path in files:
-        with contextlib.suppress(FileNotFoundError):
-            if str(path.stat().st_ino) in taken:
-                return _locked(path, path.stem).message
-    return None
+    return any(len(words) > 7 and words[-3].split(":")[-1] == inode for words in lines)
 
 
 def _take(descriptor: int, path: Path, name: str, deadline: float) -> None:

@@ -3,10 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from opsctl.core.clock import utcnow
 from opsctl.core.errors import OpsError
-from opsctl.core.locks import held
+from opsctl.core.locks import held, is_held
 from opsctl.core.record import Record
 from opsctl.core.result import Result, outcome_of
 from opsctl.health.context import Patient
@@ -16,7 +17,9 @@ from opsctl.health.state import Maintenance
 
 AT_ONCE = 4
 # While one of these is held, whatever fails is somebody's work in progress.
-HANDS_OFF = ("restore-*", "deploy-*")
+HANDS_OFF = ("restore-*",)
+DEPLOYING = Path("/var/lib/opsctl/deploy/lock")
+"""Held while a deployment changes this host: by its agent, which knows no settings and so has a place of its own."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ def health_run(patient: Patient, *, act: bool = True) -> Report:
 def _hands_off(patient: Patient) -> str | None:
     if patient.maintenance is not None:
         return f"maintenance until {patient.maintenance.until:%Y-%m-%d %H:%M} UTC: {patient.maintenance.reason}"
+    if is_held(DEPLOYING):
+        return "a deployment is changing this host: opsctl deploy status shows whose, from the operator's machine"
     return held(patient.machine.lock_dir, HANDS_OFF)
 
 

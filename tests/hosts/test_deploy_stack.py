@@ -10,7 +10,12 @@ from typing import Any
 
 import pytest
 
+from opsctl.core.process import Command, Completed
+from opsctl.core.runner_ssh import SshRunner
 from opsctl.core.signing import allowed_signers_line, create_key
+from opsctl.deploy.inventory.inventory import load_inventory
+from opsctl.deploy.records import Who
+from opsctl.deploy.run import plan_hosts
 from tests.hosts.host import Host
 
 INVENTORY = """
@@ -142,6 +147,22 @@ def test_a_second_plan_is_empty_and_applying_it_does_nothing(deployed: Host, ope
     code, done = operator.opsctl("deploy", "apply", operator.kept)
     assert (code, done["result"]) == (0, "unchanged")
     assert operator.opsctl("deploy", "plan", operator.inventory, "--exit-code")[0] == 0
+
+
+def test_planning_an_unchanged_host_takes_at_most_five_commands(
+    deployed: Host, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, session = list[str](), SshRunner.run
+
+    def counted(runner: SshRunner, command: Command, *, timeout_s: float, stdin: bytes | None = None) -> Completed:
+        said.append(command.program)
+        return session(runner, command, timeout_s=timeout_s, stdin=stdin)
+
+    monkeypatch.setattr(SshRunner, "run", counted)
+    [seen] = plan_hosts(load_inventory(operator.inventory), (), Who("operator", "here"), user=None)
+    assert seen.plan is not None
+    assert not seen.plan.changes
+    assert 1 <= len(said) <= 5
 
 
 def test_a_change_by_hand_is_what_the_next_plan_takes_back(deployed: Host, operator: Operator) -> None:

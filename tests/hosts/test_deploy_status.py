@@ -15,6 +15,7 @@ from tests.hosts.host import Host
 
 WHO = {"who": "somebody from elsewhere", "since": "2026-05-01 02:30 UTC", "why": "a test", "actor": "somebody"}
 GO = "/run/go"
+FIRED = "systemctl is-active opsctl-revert.service | grep -q activating"
 SLOW = Script(
     name="slow",
     look="cat /etc/slow 2>/dev/null || :",
@@ -134,6 +135,22 @@ def test_a_revert_by_the_timer_stands_in_the_ledger(running: Host, operator: Des
     assert (last["plan_id"], last["result"], last["actor"]) == (reverted, "unconfirmed", "somebody")
 
 
+def test_an_application_that_outlasts_its_timer_is_confirmed_all_the_same(running: Host, operator: Desk) -> None:
+    lasting = Script(
+        name="lasting",
+        look="cat /etc/lasting 2>/dev/null || :",
+        wanted="yes",
+        do=f"until {FIRED}; do sleep 0.1; done; echo yes >/etc/lasting",
+        undo="rm -f /etc/lasting",
+        shown="last until the timer fires",
+    )
+    kept = operator.plan("web1", guarded(b"kept"), lasting)
+    code, document = operator.opsctl("deploy", "apply", kept, "--revert", "10")
+    assert (code, document.get("result")) == (0, "applied"), document
+    running.shell("until test $(systemctl is-active opsctl-revert.service) = inactive; do sleep 0.1; done")
+    assert running.read("/etc/guarded") == "kept"
+
+
 def test_one_that_is_refused_may_wait_and_unlock_ends_what_it_waits_for(running: Host, operator: Desk) -> None:
     slow, other = operator.plan("web1", SLOW, kept_as="slow"), operator.plan("web1", file("/etc/one", b"5"))
     with operator.started("deploy", "apply", slow, "--why", "it takes long") as first:
@@ -141,6 +158,8 @@ def test_one_that_is_refused_may_wait_and_unlock_ends_what_it_waits_for(running:
         code, state = status(operator)
         assert (code, state["applications"][0]["state"], state["lock"]["why"]) == (0, "running", "it takes long")
         assert state["lock"]["unit"] == f"opsctl-deploy-{state['lock']['plan']}.service"
+        health = json.loads(running.run("opsctl", "health", "run", "--dry-run", "--json", check=False).stdout)
+        assert health["hands_off"].startswith("a deployment is changing this host")
         assert max(map(len, operator.shown("deploy", "status", operator.inventory).splitlines())) <= 80
         code, error = operator.opsctl("deploy", "apply", other)
         assert code == 11

@@ -156,6 +156,8 @@ def revert(name: str) -> dict[str, Any]:
     with locked({"who": "opsctl-revert", "why": "nobody confirmed the change", "plan": name}, wait_s=WAIT_S):
         if guard.armed_for() != name:
             return {"outcome": "nothing to revert"}
+        if guard.remaining() is not None:
+            return {"outcome": "armed anew"}  # the application took longer, and the time to confirm has just begun
         take_back(HOME / name, Journal(HOME / name), because="unconfirmed")
         return {"outcome": "undone"}
 

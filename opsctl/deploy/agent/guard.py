@@ -4,6 +4,8 @@ Before the first of them a timer is armed that takes the whole application back.
 fires after a reboot; a confirmation over a fresh connection disarms it.
 """
 
+import json
+import time
 from pathlib import Path
 
 from . import host
@@ -24,8 +26,8 @@ _TIMER = """[Unit]
 Description=Wait for somebody to confirm a change to this host
 
 [Timer]
+# After a reboot as well: being active begins anew. OnBootSec would fire at once on a host that is up for longer.
 OnActiveSec={seconds}
-OnBootSec={seconds}
 AccuracySec=1s
 
 [Install]
@@ -51,6 +53,13 @@ def armed_for() -> str | None:
         return None
     line = next(line for line in service.read_text().splitlines() if line.startswith("ExecStart="))
     return line.split()[-1]
+
+
+def remaining() -> int | None:
+    """Seconds until the timer fires; None when it has, or there is none."""
+    said = host.run("systemctl", "list-timers", "--all", "--output=json", f"{NAME}.timer")
+    after = next((row["next"] for row in json.loads(said or "[]")), None)
+    return max(0, round(after / 1e6 - time.time())) if after else None
 
 
 def disarm() -> None:

@@ -36,6 +36,7 @@ def locked(who: dict[str, Any], *, wait_s: float = 0) -> Iterator[None]:
     Raises LockedError when somebody else still is after `wait_s` seconds.
     """
     HOME.mkdir(parents=True, exist_ok=True, mode=0o700)
+    HOME.chmod(0o711)  # health looks at the lock, whoever it runs as; bundles are closed themselves
     descriptor = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _take(descriptor, time.monotonic() + wait_s)

@@ -1,11 +1,10 @@
 """What deployments have done to this host and what stands in the way of the next one; it changes nothing."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
-from . import guard, host
+from . import guard
 from .apply import bundles
 from .forget import BUNDLE
 from .journal import Journal
@@ -53,6 +52,4 @@ def _waiting(armed: str | None) -> dict[str, Any] | None:
     """The bundle that is taken back by the timer, and in how many seconds; None when that is not known."""
     if armed is None or not (HOME / armed / BUNDLE).exists():
         return None
-    said = host.run("systemctl", "list-timers", "--all", "--output=json", f"{guard.NAME}.timer")
-    after = next((row["next"] for row in json.loads(said or "[]")), None)
-    return {"id": armed, "seconds": max(0, round(after / 1e6 - time.time())) if after else None}
+    return {"id": armed, "seconds": guard.remaining()}

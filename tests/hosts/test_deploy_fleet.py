@@ -1,0 +1,103 @@
+"""Several hosts and several operators at once: what one does or suffers is nothing to the others."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from opsctl.deploy.resources import file
+from tests.hosts.desk import Desk, desk
+from tests.hosts.host import Host
+from tests.support.debian import Base
+
+# Long enough for a busy machine to answer, short enough to wait for a host that never will.
+PATIENCE_S = 5
+
+
+@pytest.fixture(scope="module")
+def pair(stack_only: Callable[[str], Host]) -> dict[str, Host]:
+    return {"web1": stack_only("web1"), "web2": stack_only("web2")}
+
+
+@pytest.fixture(scope="module")
+def stack_only(customer_base: Base) -> Iterator[Callable[[str], Host]]:
+    """Makes running hosts; opsctl is not installed, since nothing here needs it."""
+    made: list[Host] = []
+
+    def make(name: str) -> Host:
+        made.append(Host.make(customer_base, name))
+        made[-1].boot()
+        return made[-1]
+
+    yield make
+    for host in made:
+        host.destroy()
+
+
+@pytest.fixture(scope="module")
+def operator(pair: dict[str, Host], tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return desk(tmp_path_factory.mktemp("operator"), pair, timeout_s=PATIENCE_S)
+
+
+@contextmanager
+def hung(host: Host) -> Iterator[None]:
+    """Its sshd takes connections and never says a word."""
+    host.shell("systemctl kill --signal=STOP --kill-whom=main ssh.service")
+    try:
+        yield
+    finally:
+        host.shell("systemctl kill --signal=CONT --kill-whom=main ssh.service")
+
+
+def test_two_stacks_are_deployed_at_the_same_time(
+    pair: dict[str, Host], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    desks = [desk(tmp_path_factory.mktemp(name), {name: host}) for name, host in pair.items()]
+    plans = [each.plan(name, file("/etc/stack", b"x")) for each, name in zip(desks, pair, strict=True)]
+    with desks[0].started("deploy", "apply", plans[0]) as one, desks[1].started("deploy", "apply", plans[1]) as two:
+        results = [json.loads(child.communicate()[0])["result"] for child in (one, two)]
+    assert results == ["applied", "applied"]
+
+
+def test_one_apply_changes_several_hosts_at_the_same_time(pair: dict[str, Host], operator: Desk) -> None:
+    plans = [operator.plan(name, file("/etc/same", name.encode()), kept_as="same") for name in pair]
+    code, document = operator.opsctl("deploy", "apply", *plans)
+    assert (code, document["result"]) == (0, "applied")
+    assert [each["host"] for each in document["hosts"]] == ["web1", "web2"]
+    assert {host.read("/etc/same") for host in pair.values()} == {"web1", "web2"}
+
+
+def test_two_operators_on_one_host_come_one_after_the_other(
+    pair: dict[str, Host], operator: Desk, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = desk(tmp_path_factory.mktemp("other"), {"web1": pair["web1"]})
+    plans = [each.plan("web1", file(f"/etc/of-{n}", b"x"), kept_as="both") for n, each in enumerate((operator, other))]
+    wait = ("--lock-wait", "120")
+    with (
+        operator.started("deploy", "apply", plans[0], *wait) as one,
+        other.started("deploy", "apply", plans[1], *wait) as two,
+    ):
+        results = [json.loads(child.communicate()[0])["result"] for child in (one, two)]
+    assert results == ["applied", "applied"]
+
+
+def test_a_host_that_hangs_holds_up_no_other(pair: dict[str, Host], operator: Desk) -> None:
+    plans = [operator.plan(name, file("/etc/hung", b"x"), kept_as="hung") for name in pair]
+    with hung(pair["web2"]):
+        code, document = operator.opsctl("deploy", "apply", *plans)
+        assert (code, document["result"]) == (3, "partly")
+        assert [each["result"] for each in document["hosts"]] == ["applied", "failed"]
+        assert "cannot be reached" in document["hosts"][1]["error"]
+        lines = operator.shown("deploy", "apply", *plans).splitlines()
+        assert [line for line in lines if line.startswith("web2: not changed")]
+        assert max(map(len, lines)) <= 80
+        code, document = operator.opsctl("deploy", "plan", operator.inventory)
+        assert (code, [each["error"] is None for each in document["hosts"]]) == (3, [True, False])
+
+
+def test_two_plans_of_one_host_are_not_applied_together(operator: Desk) -> None:
+    plans = [operator.plan("web1", file("/etc/twice", name), kept_as=name.decode()) for name in (b"one", b"two")]
+    code, error = operator.opsctl("deploy", "apply", *plans)
+    assert code == 2
+    assert "two of these plans are of the same host" in error["message"]
