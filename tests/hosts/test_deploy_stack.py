@@ -159,7 +159,7 @@ def test_planning_an_unchanged_host_takes_at_most_five_commands(
         return session(runner, command, timeout_s=timeout_s, stdin=stdin)
 
     monkeypatch.setattr(SshRunner, "run", counted)
-    [seen] = plan_hosts(load_inventory(operator.inventory), (), Who("operator", "here"), user=None)
+    [seen] = plan_hosts(load_inventory(operator.inventory, ()), (), Who("operator", "here"), user=None)
     assert seen.plan is not None
     assert not seen.plan.changes
     assert 1 <= len(said) <= 5
