@@ -4,6 +4,7 @@ import shlex
 import signal
 import threading
 import time
+from collections.abc import Iterable
 
 import paramiko
 
@@ -38,9 +39,10 @@ class SshRunner:
         """End the connection."""
         self._connection.close()
 
-    def run(self, command: Command, *, timeout_s: float, stdin: bytes | None = None) -> Completed:
+    def run(self, command: Command, *, timeout_s: float, stdin: bytes | Iterable[bytes] | None = None) -> Completed:
         """Run a program to its end, with `stdin` as its input, and return how it ended, whatever its exit status.
 
+        An input of several parts is sent one by one: it may be larger than memory.
         Raises OpsError when it is not installed, TimedOutError when it took longer than `timeout_s` seconds (it has
         been killed then), UnreachableError when the host is not reached or the connection ends before the program.
         """
@@ -51,7 +53,9 @@ class SshRunner:
         try:
             channel.settimeout(timeout_s + GRACE_S)
             channel.exec_command(_line(command, timeout_s))
-            out, errors, status = _talk(channel, stdin or b"", started + timeout_s + GRACE_S)
+            out, errors, status = _talk(
+                channel, [stdin] if isinstance(stdin, bytes) else stdin or (), started + timeout_s + GRACE_S
+            )
         except (OSError, EOFError, paramiko.SSHException) as error:
             self._connection.lost(channel.get_transport())
             raise UnreachableError(
@@ -77,7 +81,7 @@ def _line(command: Command, timeout_s: float) -> str:
     return shlex.join(["env", "-i", *change, *environment, *limit, *command.plain()])
 
 
-def _talk(channel: paramiko.Channel, stdin: bytes, deadline: float) -> tuple[bytes, str, int]:
+def _talk(channel: paramiko.Channel, stdin: Iterable[bytes], deadline: float) -> tuple[bytes, str, int]:
     """Send the input and collect both outputs, all at the same time: each may fill its window."""
     errors, raised = bytearray(), list[OSError]()
     threads = [
@@ -106,10 +110,11 @@ def _read_errors(channel: paramiko.Channel, errors: bytearray, raised: list[OSEr
         raised.append(error)
 
 
-def _write(channel: paramiko.Channel, stdin: bytes, raised: list[OSError]) -> None:
+def _write(channel: paramiko.Channel, stdin: Iterable[bytes], raised: list[OSError]) -> None:
     """Send the input; a program may end without reading all that it is given."""
     try:
-        channel.sendall(stdin)
+        for part in stdin:
+            channel.sendall(part)
         channel.shutdown_write()
     except OSError as error:
         if not channel.eof_received:

@@ -33,6 +33,7 @@ def adopt_ended(ledger: Ledger) -> tuple[DeployBody, ...]:
             actor=each.who.actor or each.who.who,
             origin=each.who.origin,
             changes=each.changes,
+            site=each.site,
             result=each.because or each.state,
             missed=each.missed,
             told_by="host",

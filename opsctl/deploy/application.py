@@ -9,14 +9,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from opsctl.core.clock import utcnow
-from opsctl.core.errors import ExitCode, LockedError, OpsError, SettingsError, UnreachableError
+from opsctl.core.errors import ExitCode, OpsError, SettingsError, UnreachableError
 from opsctl.core.ledger import Ledger
 from opsctl.deploy.access import refuse_lockout
 from opsctl.deploy.drift import Memory
 from opsctl.deploy.plan import Plan
-from opsctl.deploy.reach import agent_on, at_once
+from opsctl.deploy.reach import agent_on, at_once, when_free
 from opsctl.deploy.records import DeployBody, Who, write
-from opsctl.deploy.remote import Agent
 
 
 @dataclass(frozen=True)
@@ -101,26 +100,14 @@ def apply(plan: Plan, ledger: Ledger, memory: Memory, who: Who, terms: Terms) ->
 
 def _apply(plan: Plan, who: Who, terms: Terms) -> Applied:
     with agent_on(plan.target, plan.target.user) as agent:
-        answer = _when_free(agent, plan, who.words(terms.why), terms)
+        words = who.words(terms.why)
+        answer = when_free(agent, lambda: agent.apply(plan, who=words, revert_s=terms.revert_s), terms.lock_wait_s)
     made = time.monotonic()
     if answer["confirm"]:
         answer = {**answer, **_confirm(plan, terms.revert_s)}
     missed = tuple(Missed.model_validate(each) for each in answer["missed"])
     took = {**answer["took"], "confirmation": round(time.monotonic() - made, 1)}
     return Applied(plan, "applied", missed=missed, notes=_notes(answer), took=took)
-
-
-def _when_free(agent: Agent, plan: Plan, words: Mapping[str, str], terms: Terms) -> Mapping[str, Any]:
-    """Apply as soon as nobody else changes the host. Raises LockedError when that takes too long."""
-    deadline = time.monotonic() + terms.lock_wait_s
-    while True:
-        try:
-            return agent.apply(plan, who=words, revert_s=terms.revert_s)
-        except LockedError:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise
-            agent.wait(left)
 
 
 def _confirm(plan: Plan, revert_s: int) -> Mapping[str, Any]:

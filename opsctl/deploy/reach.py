@@ -1,10 +1,12 @@
 """Reaches hosts: the way to each, the agent at its end, and many of them at the same time."""
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from opsctl.core.errors import LockedError
 from opsctl.deploy.inventory.host import HostSection
 from opsctl.deploy.inventory.inventory import Inventory
 from opsctl.deploy.plan import Target
@@ -44,6 +46,19 @@ def agent_on(target: Target, user: str) -> Iterator[Agent]:
         yield Agent(runner, sudo=user != "root")
     finally:
         runner.close()
+
+
+def when_free(agent: Agent, change: Callable[[], A], wait_s: float) -> A:
+    """Change a host as soon as nobody else does. Raises LockedError when that takes longer than `wait_s` seconds."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            return change()
+        except LockedError:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise
+            agent.wait(left)
 
 
 def at_once(work: Callable[[A], B], on: Sequence[A]) -> list[B]:

@@ -37,6 +37,7 @@ class DeployBody(BaseModel):
     `result` is `applied`, `unchanged`, `failed` or `open` (the connection ended first) where the operator's machine
     tells of it (`told_by`); the host itself tells of `applied`, and why it was taken back otherwise: `failed`,
     `interrupted`, `unconfirmed`, `unlocked`. `missed` is what others than the host refused; the rest was applied.
+    `site`: it was no plan but a release of that site, or a rollback, which brings nothing and has no SHA-256.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +48,7 @@ class DeployBody(BaseModel):
     actor: str
     origin: str
     changes: int
+    site: str | None = None
     result: str
     missed: tuple[str, ...] = ()
     told_by: Literal["operator", "host"] = "operator"

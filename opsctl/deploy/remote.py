@@ -1,15 +1,16 @@
 """Talks to the agent on a host: each question is one command there, whatever it asks for."""
 
 import io
+import itertools
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from typing import Any
 
 from opsctl.core.errors import LockedError, OpsError
 from opsctl.core.process import command
-from opsctl.core.runner import Runner
+from opsctl.core.runner_ssh import SshRunner
 from opsctl.deploy.plan import Plan
 from opsctl.deploy.resources import File, Resource
 
@@ -26,18 +27,23 @@ _BEGIN = (
 # A bundle is stored, then applied by a unit of its own: a connection that is cut does not cut the change.
 _START = (
     "umask 077; mkdir -p {home}; cd {home}; rm -rf {id}.new; mkdir {id}.new; "
-    "head -c {agent} > {id}.new/agent.pyz; cat > {id}.new/bundle.json; sync {id}.new/*; "
+    "head -c {agent} > {id}.new/agent.pyz; head -c {bundle} > {id}.new/bundle.json; {rest}sync {id}.new/*; "
     "if test -e {id}; then rm -r {id}.new; else mv -T {id}.new {id}; fi; "
     "exec systemd-run --quiet --collect --wait --pipe --unit=opsctl-deploy-{id} "
-    "/usr/bin/python3 {home}/{id}/agent.pyz apply {home}/{id}"
+    "/usr/bin/python3 {home}/{id}/agent.pyz {word} {home}/{id}"
 )
+_REST = "cat > {id}.new/release.tar.gz; "
 _UNIT = ("systemd-run", "--quiet", "--collect", "--wait", "--pipe")
+
+
+class EndedError(OpsError):
+    """What was begun on the host was killed there: the next one takes it back."""
 
 
 class Agent:
     """The agent on one host, as the account of `runner`; with `sudo` when that is not root."""
 
-    def __init__(self, runner: Runner, *, sudo: bool) -> None:
+    def __init__(self, runner: SshRunner, *, sudo: bool) -> None:
         self._runner = runner
         self._sudo = ("sudo", "-n") if sudo else ()
 
@@ -84,14 +90,37 @@ class Agent:
             "health": plan.desired.health,
             "revert_s": revert_s,
         }
-        agent = zipped()
-        script = _START.format(home=HOME, id=plan.id, agent=len(agent))
+        return self._start("apply", plan.id, bundle)
+
+    def release(self, identifier: str, bundle: Mapping[str, Any], archive: Iterable[bytes]) -> Mapping[str, Any]:
+        """Put a release of an application in place of the one before. Raises OpsError when nothing came of it.
+
+        `identifier` is what its name ends in; `archive` are the parts of its files, as releases/pack.py packs them.
+        """
+        return self._start("release", identifier, bundle, archive)
+
+    def rollback(self, identifier: str, bundle: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Go back to a release before. Raises OpsError when nothing came of it."""
+        return self._start("rollback", identifier, bundle)
+
+    def releases(self, homes: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
+        """The releases of the sites with these directories, the oldest first. Raises OpsError."""
+        question = json.dumps({"homes": list(homes)}).encode()
+        return dict(self._ask("releases", question, timeout_s=OBSERVE_TIMEOUT_S))
+
+    def _start(
+        self, word: str, identifier: str, bundle: Mapping[str, Any], rest: Iterable[bytes] | None = None
+    ) -> Mapping[str, Any]:
+        """Send a bundle and let a unit of the host's own work on it to its end."""
+        agent, told = zipped(), json.dumps(bundle).encode()
+        more = "" if rest is None else _REST.format(id=identifier)
+        script = _START.format(home=HOME, id=identifier, agent=len(agent), bundle=len(told), rest=more, word=word)
         words = command(*self._sudo, "sh", "-euc", script)
-        done = self._runner.run(words, timeout_s=APPLY_TIMEOUT_S, stdin=agent + json.dumps(bundle).encode())
+        done = self._runner.run(words, timeout_s=APPLY_TIMEOUT_S, stdin=itertools.chain((agent, told), rest or ()))
         if "was already loaded" in done.stderr:
             raise LockedError("this very plan is being applied by somebody else", where=self._runner.where)
         if not done.stdout and not done.stderr.strip():
-            raise OpsError(
+            raise EndedError(
                 "the application was ended on the host before it was done",
                 where=self._runner.where,
                 hint="what it did is taken back by the next one; look: opsctl deploy status",

@@ -46,7 +46,7 @@ class Waiting(BaseModel):
 
 
 class Application(BaseModel):
-    """One application of a plan to a host, as the host has it in its journal; times are UTC.
+    """One application of a plan to a host, or a release of a `site`, as the host has it in its journal; times are UTC.
 
     `because` says why it was taken back: it failed, was interrupted, unconfirmed, or unlocked. `missed` is what others
     than the host refused, such as a certificate; the rest was applied.
@@ -59,6 +59,7 @@ class Application(BaseModel):
     stack: str
     host: str
     changes: int
+    site: str | None = None
     who: Words
     began: datetime
     ended: datetime | None

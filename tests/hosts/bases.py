@@ -83,6 +83,11 @@ def deployed_base() -> Base:
     return base(Recipe(RELEASE, DEPLOYED_PACKAGES, on=stack_base()))
 
 
+def services_base() -> Base:
+    """A host that has servers for Python services, which take the socket they listen on from systemd."""
+    return base(Recipe(RELEASE, ("gunicorn", "uvicorn"), on=deployed_base()))
+
+
 def bare_base() -> Base:
     """A host as a provider hands it over, with apt's packages on its own disk."""
     bare = base(Recipe(RELEASE, BARE_PACKAGES, script=_MAKE_BARE_BOOTABLE))

@@ -107,10 +107,10 @@ def _application(each: Application) -> str:
     state = "taken back" if each.state == "undone" else each.state
     because = f", because {_BECAUSE.get(each.because, each.because)}" if each.because else ""
     who = f"by {each.who.who}" + (f": {each.who.why}" if each.who.why else "")
-    return printable(
-        f"{when(each.ended or each.began)}  {state}{because}; plan {each.id} (SHA-256 {each.sha256[:12]}…), "
-        f"{counted(each.changes, 'change')}, {who}"
-    )
+    what = f"plan {each.id} (SHA-256 {each.sha256[:12]}…), {counted(each.changes, 'change')}"
+    if each.site is not None:
+        what = f"release {each.id} of {each.site}"
+    return printable(f"{when(each.ended or each.began)}  {state}{because}; {what}, {who}")
 
 
 def _advice(host: str, state: State) -> Iterator[str]:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from . import apply as applying
-from . import audit, host, lock
+from . import audit, host, lock, release
 from .observe import fingerprint, observe
+from .releases import Releases
 from .report import status
 from .survey import survey
 from .unlock import unlock
@@ -52,12 +53,15 @@ _WORDS: dict[str, Callable[..., dict[str, Any]]] = {
     "status": status,
     "wait": lambda: {"free": lock.wait(_question()["seconds"])},
     "apply": lambda directory: applying.apply(Path(directory)),
+    "release": lambda directory: release.release(Path(directory)),
+    "rollback": lambda directory: release.rollback(Path(directory)),
+    "releases": lambda: {home: Releases(Path(home)).listed() for home in _question()["homes"]},
     "confirm": applying.confirm,
     "revert": applying.revert,
     "resume": applying.resume,
     "unlock": lambda: unlock(_question()),
 }
-_CHANGING = ("apply", "confirm", "revert", "resume", "unlock")
+_CHANGING = ("apply", "release", "rollback", "confirm", "revert", "resume", "unlock")
 
 
 def _do(words: list[str]) -> dict[str, Any]:

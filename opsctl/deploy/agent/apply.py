@@ -56,7 +56,7 @@ def _apply(bundle: dict[str, Any], directory: Path, journal: Journal) -> dict[st
         for words in bundle["health"]:
             host.run(*words, timeout_s=60)
     except BaseException as error:
-        _take_back_after(error, directory, journal)
+        take_back_after(error, directory, journal)
         raise
     watch.phase("later")
     missed = _make_later(bundle, directory)
@@ -69,7 +69,7 @@ def _apply(bundle: dict[str, Any], directory: Path, journal: Journal) -> dict[st
     else:
         journal.note({"outcome": "applied"})
     forget(directory, ended=not waiting)
-    _forget_old(directory)
+    forget_old(directory)
     answer = {"outcome": "applied", "actions": actions, "recovered": recovered, "confirm": waiting, "missed": missed}
     return answer | {"took": watch.took()}
 
@@ -118,7 +118,8 @@ def take_back(directory: Path, journal: Journal, *, because: str, said: str = ""
         guard.disarm()
 
 
-def _take_back_after(error: BaseException, directory: Path, journal: Journal) -> None:
+def take_back_after(error: BaseException, directory: Path, journal: Journal) -> None:
+    """Undo everything because of an error. Raises AgentError with both when that fails too."""
     try:
         take_back(directory, journal, because="failed", said=str(error))
     except (host.AgentError, OSError) as second:
@@ -225,7 +226,7 @@ def _step(resource: Resource, bundle: dict[str, Any], directory: Path, journal: 
     act.do(resource, state, directory)
 
 
-def _forget_old(directory: Path) -> None:
+def forget_old(directory: Path) -> None:
     """Keep the last bundles for a look; what an unfinished one needs stays."""
     ended = [each for each in bundles() if each != directory and Journal(each).outcome is not None]
     for each in ended[:-KEPT]:

@@ -39,3 +39,8 @@ def units(subject: Subject) -> Iterator[Resource]:
     yield from (Unit(name=f"{name}.service") for name in names)
     # Debian's package enables it, and from the next boot on it would listen on every address.
     yield Unit(name="mariadb.socket", enabled=False, active=False)
+    for site in subject.sites:
+        if site.socket:
+            yield Unit(name=f"{site.name}.socket")
+        if site.kind == "python":
+            yield Unit(name=f"{site.name}.service")

@@ -12,6 +12,11 @@ WEB = "www-data"
 def ground(subject: Subject) -> Iterator[Resource]:
     """Each site's account, directories and first release."""
     for site in subject.sites:
+        yield User(name=site.name, home=site.home)
+    # nginx reads what the sites show by being in their groups: their code belongs to root, and nobody else sees it.
+    groups = tuple(sorted(site.name for site in subject.sites))
+    yield User(name=WEB, home="/var/www", groups=groups, then=("reload nginx",))
+    for site in subject.sites:
         yield from _directories(site)
         yield _first_release(site)
 
@@ -45,21 +50,23 @@ def visit(site: SitePlan) -> tuple[str, ...]:
 
 
 def _directories(site: SitePlan) -> Iterator[Resource]:
-    yield User(name=site.name, home=site.home)
     yield Directory(path=site.home, owner="root", group=WEB, mode="0755")
     for name in ("releases", "shared"):
-        yield Directory(path=f"{site.home}/{name}", owner=site.name, group=WEB, mode="0750")
+        yield Directory(path=f"{site.home}/{name}", owner="root", group=site.name, mode="0750")
+    yield Directory(path=f"{site.home}/failed", mode="0700")
     for name in ("tmp", "log"):
         yield Directory(path=f"{site.home}/{name}", owner=site.name, group=site.name, mode="0700")
 
 
 def _first_release(site: SitePlan) -> Resource:
-    first = f"{site.home}/releases/first"
+    home, first = site.home, "releases/first"
+    public = "" if site.kind == "python" else f" {first}/public"
     return Script(
         name=f"first release of {site.name}",
-        look=f"test -e {site.home}/current && echo there || :",
+        look=f"test -e {home}/current && echo there || :",
         wanted="there",
-        do=f"install -d -o {site.name} -g {WEB} -m 0750 {first} {first}/public && ln -sfn {first} {site.home}/current",
-        undo=f"rm -rf {site.home}/current {first}",
+        do=f"cd {home}; install -d -o root -g {site.name} -m 0750 {first}{public}; "
+        f"ln -sfn {first} next; ln -sfn {first} current",
+        undo=f"cd {home}; rm -rf current next {first}",
         shown=f"begin {site.name} with an empty release",
     )

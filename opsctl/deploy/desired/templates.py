@@ -15,11 +15,11 @@ from opsctl.deploy.desired.subject import Feature
 from opsctl.deploy.resources import Absent, Action, Check, File, Resource, file
 
 TABLE = "table.toml"
-Kind = Literal["static", "wordpress", "codeigniter", "python"]
+Trait = Literal["static", "wordpress", "codeigniter", "python", "socket"]
 
 
 class Entry(Section):
-    """One file of the table; with `for`, one for each site of these kinds, whose name stands for {site}.
+    """One file of the table; with `for`, one for each site that is any of these, whose name stands for {site}.
 
     With `when` it is on hosts that have this feature only; on others it must not be, as when they had it before.
     """
@@ -32,7 +32,7 @@ class Entry(Section):
     guarded: bool = False
     keep: bool = False
     then: tuple[str, ...] = ()
-    kinds: tuple[Kind, ...] = Field((), alias="for")
+    traits: tuple[Trait, ...] = Field((), alias="for")
     when: Feature | None = None
 
 
@@ -72,8 +72,9 @@ def rendered(facts: Mapping[str, Any], sites: tuple[Any, ...], features: frozens
     for entry in table().files:
         there = entry.when is None or entry.when in features
         template = (entry.template or entry.path).lstrip("/") + ".j2"
-        of_site = [(entry.path.replace("{site}", site.name), site) for site in sites if site.kind in entry.kinds]
-        for path, site in of_site if entry.kinds else [(entry.path, None)]:
+        concerned = [site for site in sites if site.traits.intersection(entry.traits)]
+        of_site = [(entry.path.replace("{site}", site.name), site) for site in concerned]
+        for path, site in of_site if entry.traits else [(entry.path, None)]:
             if there:
                 yield _file(entry, path, template, {**facts, "site": site} if site else facts)
             else:

@@ -1,11 +1,12 @@
 """One site."""
 
+from pathlib import PurePosixPath
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from opsctl.core.section import Section
-from opsctl.deploy.inventory.words import Domain, FileName, Network, SiteName, WebPath
+from opsctl.deploy.inventory.words import Domain, FileName, Network, SharedPath, SiteName, WebPath
 from opsctl.stack.settings import Slug
 
 # WordPress and most of its plugins write styles and scripts into their pages.
@@ -42,6 +43,19 @@ class SitePlan(Section):
     command: str | None = Field(
         None, description="Of a Python service: what runs it.", examples=["/srv/api/current/venv/bin/gunicorn app:app"]
     )
+    socket: bool = Field(
+        False,
+        description="Of a Python service: systemd listens and hands the socket on (LISTEN_FDS), through restarts too.",
+    )
+    shared: tuple[SharedPath, ...] = Field(
+        (),
+        description="What outlives releases, by its path in one; a directory, which is made, ends in a slash.",
+        examples=[["public/wp-content/uploads/"]],
+    )
+    keep: int = Field(5, description="Releases that are kept.", ge=2, le=100)
+    health: str = Field("/", description="The path that says whether a release works.", pattern=r"^/[!-~]*$")
+    health_below: int = Field(400, description="It works when that is answered with a status below.", ge=200, le=600)
+    health_s: float = Field(15, description="Seconds within which it has to.", gt=0, le=600)
     csp: str | None = Field(
         None,
         description="Its Content-Security-Policy; by its kind when it does not say.",
@@ -65,6 +79,18 @@ class SitePlan(Section):
     def _service_is_whole(self) -> "SitePlan":
         if (self.kind == "python") != (self.port is not None and self.command is not None):
             raise ValueError("a Python service, and nothing else, has a port and a command")
+        if self.socket and self.kind != "python":
+            raise ValueError("only a Python service has a socket of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _shared_lie_apart(self) -> "SitePlan":
+        paths = [PurePosixPath(path) for path in self.shared]
+        for path in paths:
+            if any(part in (".", "..") for part in path.parts):
+                raise ValueError(f"a shared path is written from the release's directory, without dots: {path}")
+            if paths.count(path) > 1 or any(other in path.parents for other in paths):
+                raise ValueError(f"a shared path lies in another one: {path}")
         return self
 
     @property
@@ -73,9 +99,19 @@ class SitePlan(Section):
         return f"/srv/{self.name}"
 
     @property
-    def docroot(self) -> str:
-        """What the web server shows of it."""
-        return f"{self.home}/current/public"
+    def outliving(self) -> tuple[str, ...]:
+        """What outlives releases: what is shared, and the files that hold secrets."""
+        return (*self.shared, *(name for name in self.files if name not in self.shared))
+
+    @property
+    def rehearsed(self) -> bool:
+        """Whether a release can be tried beside the one that is live, before it takes its place."""
+        return self.kind != "python" or self.socket
+
+    @property
+    def traits(self) -> frozenset[str]:
+        """What decides which files it needs."""
+        return frozenset({self.kind, "socket"} if self.socket else {self.kind})
 
     @property
     def php(self) -> bool:

@@ -19,6 +19,8 @@ Domain = Annotated[
 # A Linux account, a database account and a database bear a site's name.
 SiteName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Network = Annotated[str, StringConstraints(pattern=r"^[0-9a-f.:]+(/[0-9]{1,3})?$"), AfterValidator(_network)]
+# A path in a release; at its end a slash for a directory.
+SharedPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._][A-Za-z0-9._-]*(/[A-Za-z0-9._-]+)*/?$")]
 # What a visitor asks for: a path and everything below it.
 WebPath = Annotated[str, StringConstraints(pattern=r"^(/|(/[A-Za-z0-9._~-]+)+)$")]
 PublicKey = Annotated[

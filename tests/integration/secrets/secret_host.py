@@ -135,7 +135,9 @@ class SecretHost:
         return "00000000" if found is None else str(found.record().body.model_dump()["id"])
 
     def write_inventory(self) -> None:
-        """A customer's inventory, with a host that nobody answers on and the key that would open it."""
+        """A customer's inventory, with a host that nobody answers on, the key that would open it, and a page for it."""
+        (self.directory / "page/public").mkdir(parents=True)
+        (self.directory / "page/public/index.html").write_text("hello")
         key = self.directory / "ops_key"
         create_key(key, "ops")
         self.sentinels.add("key of the operations account", private_bytes(key))
@@ -161,6 +163,11 @@ kind = "wordpress"
 host = "web1"
 domains = ["blog.example"]
 files = {{ ".env" = "blog-env" }}
+[[sites]]
+name = "page"
+kind = "static"
+host = "web1"
+domains = ["www.acme.example"]
 [secrets]
 recipients = ["{self.add_deploy()}"]
 """)
