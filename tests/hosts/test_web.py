@@ -13,8 +13,11 @@ from tests.hosts.visitors import Visitor
 EDGE, PAST_THE_EDGE = "192.0.2.10", "192.0.2.200"
 OFFICE, OUTSIDER = "203.0.113.7", "198.51.100.9"
 SITES = f"""
+[time]
+servers = ["ntp.acme.example"]
+
 [edge]
-networks = ["192.0.2.0/28"]
+networks = ["192.0.2.0/28", "2001:db8:e::/48"]
 direct = ["{PAST_THE_EDGE}"]
 
 [[sites]]
@@ -269,4 +272,25 @@ def test_a_unit_that_systemd_would_not_start_is_never_in_place(deployed: Host, o
     assert "the check 'systemd' refuses what would be in place" in error["message"]
     assert "Neither a valid executable name nor an absolute path: bin/serve" in error["message"]
     assert deployed.read("/etc/systemd/system/api.service") == before
+    assert operator.plan() == []
+
+
+def test_the_clock_is_set_by_the_servers_that_are_named(deployed: Host) -> None:
+    """A host of these tests may not set its clock, which systemd knows: that it does not run is no difference."""
+    shown = deployed.run("systemctl", "show", "systemd-timesyncd", "--property=UnitFileState,ConditionResult").stdout
+    assert set(shown.split()) == {"UnitFileState=enabled", "ConditionResult=no"}
+    assert "NTP=ntp.acme.example" in deployed.run("systemd-analyze", "cat-config", "systemd/timesyncd.conf").stdout
+
+
+def test_an_edge_that_is_known_takes_the_place_of_another(
+    deployed: Host, operator: Operator, edge: Visitor, monitor: Visitor
+) -> None:
+    networks = 'networks = ["192.0.2.0/28", "2001:db8:e::/48"]'
+    operator.inventory.write_text(operator.inventory.read_text().replace(networks, 'provider = "cloudflare"'))
+    operator.plan()
+    operator.apply()
+    assert monitor.get("www.acme.example").body == "hello"
+    with pytest.raises(TimeoutError):
+        edge.get("www.acme.example", timeout_s=1)
+    assert "CF-Connecting-IP" in deployed.run("nginx", "-T").stdout
     assert operator.plan() == []

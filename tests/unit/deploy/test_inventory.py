@@ -10,7 +10,7 @@ from opsctl.deploy.desired.database import server_id
 from opsctl.deploy.desired.templates import table
 from opsctl.deploy.desired.whole import desired
 from opsctl.deploy.inventory.inventory import Inventory, load_inventory
-from opsctl.deploy.resources import Absent, File, Script
+from opsctl.deploy.resources import Absent, File, Script, Unit
 
 PROJECT = Path(__file__).parents[3]
 DOCUMENTED = re.findall(r"^```toml\n(.*?)^```$", (PROJECT / "docs/deploy.md").read_text(), re.MULTILINE | re.DOTALL)[0]
@@ -167,3 +167,12 @@ def test_what_an_inventory_says_of_its_edge_goes_before_what_is_known_of_the_pro
 def test_a_mistake_in_what_may_be_left_out_is_named(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         load(tmp_path, f"{DOCUMENTED}\n{text}\n")
+
+
+def test_a_unit_that_a_condition_of_its_own_holds_back_need_not_run_but_has_to_be_enabled() -> None:
+    unit = Unit(name="clock.service")
+    held = {"enabled": True, "active": False, "held": True, "masked": False}
+    assert not unit.differs(held)
+    assert unit.differs({**held, "held": False})
+    assert unit.differs({**held, "enabled": False})
+    assert Unit(name="clock.service", active=False).differs({**held, "active": True})
