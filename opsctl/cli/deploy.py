@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from opsctl.cli import deploy_bootstrap, deploy_release, deploy_secret, deploy_standing
+from opsctl.cli import deploy_bootstrap, deploy_release, deploy_restore, deploy_secret, deploy_standing
 from opsctl.cli.output import Answer
 from opsctl.cli.session import Session, command, new_group
 from opsctl.cli.views import deploy as view
@@ -98,5 +98,6 @@ def _who() -> Who:
 
 deploy_bootstrap.register(app)
 deploy_release.register(app)
+deploy_restore.register(app)
 deploy_standing.register(app)
 app.add_typer(deploy_secret.app, name="secret")

@@ -202,6 +202,9 @@ def _create(path: Path) -> None:
                 db.execute("INSERT INTO log VALUES (?, ?)", (FORMAT, secrets.token_bytes(16)))
             failpoint("ledger.before_create")
             fresh.chmod(0o640)
+            if os.geteuid() == 0:  # whoever the directory belongs to goes on with it
+                owner = path.parent.stat()
+                os.chown(fresh, owner.st_uid, owner.st_gid)
             fresh.rename(path)
             failpoint("ledger.after_create")
             sync_directory(path.parent)

@@ -1,5 +1,6 @@
 """Where commands run: on this machine, or on another one behind the same interface."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from opsctl.core.process import Command, Completed, run
@@ -19,6 +20,14 @@ class Runner(Protocol):
         Raises OpsError when it is not installed, CommandFailedError when it took longer than `timeout_s` seconds (it
         has been killed then), UnreachableError when the host is.
         """
+        ...
+
+
+class StreamRunner(Runner, Protocol):
+    """A runner whose input need not fit into memory."""
+
+    def run(self, command: Command, *, timeout_s: float, stdin: bytes | Iterable[bytes] | None = None) -> Completed:
+        """Run a program; an input of several parts is sent one by one."""
         ...
 
 

@@ -53,9 +53,7 @@ class SshRunner:
         try:
             channel.settimeout(timeout_s + GRACE_S)
             channel.exec_command(_line(command, timeout_s))
-            out, errors, status = _talk(
-                channel, [stdin] if isinstance(stdin, bytes) else stdin or (), started + timeout_s + GRACE_S
-            )
+            out, errors, status = _talk(channel, _parts(stdin), started + timeout_s + GRACE_S)
         except (OSError, EOFError, paramiko.SSHException) as error:
             self._connection.lost(channel.get_transport())
             raise UnreachableError(
@@ -81,9 +79,15 @@ def _line(command: Command, timeout_s: float) -> str:
     return shlex.join(["env", "-i", *change, *environment, *limit, *command.plain()])
 
 
+def _parts(stdin: bytes | Iterable[bytes] | None) -> Iterable[bytes]:
+    """The input in parts: what is not sent yet is copied for each packet."""
+    whole = stdin or b""
+    return (whole[at : at + CHUNK] for at in range(0, len(whole), CHUNK)) if isinstance(whole, bytes) else whole
+
+
 def _talk(channel: paramiko.Channel, stdin: Iterable[bytes], deadline: float) -> tuple[bytes, str, int]:
     """Send the input and collect both outputs, all at the same time: each may fill its window."""
-    errors, raised = bytearray(), list[OSError]()
+    errors, raised = bytearray(), list[OSError | OpsError]()
     threads = [
         threading.Thread(target=_read_errors, args=(channel, errors, raised), daemon=True),
         threading.Thread(target=_write, args=(channel, stdin, raised), daemon=True),
@@ -100,7 +104,7 @@ def _talk(channel: paramiko.Channel, stdin: Iterable[bytes], deadline: float) ->
     return bytes(out), errors.decode(errors="replace"), _status(channel, deadline)
 
 
-def _read_errors(channel: paramiko.Channel, errors: bytearray, raised: list[OSError]) -> None:
+def _read_errors(channel: paramiko.Channel, errors: bytearray, raised: list[OSError | OpsError]) -> None:
     """Keep the last part of what is said as standard error."""
     try:
         while chunk := channel.recv_stderr(CHUNK):
@@ -110,12 +114,15 @@ def _read_errors(channel: paramiko.Channel, errors: bytearray, raised: list[OSEr
         raised.append(error)
 
 
-def _write(channel: paramiko.Channel, stdin: Iterable[bytes], raised: list[OSError]) -> None:
+def _write(channel: paramiko.Channel, stdin: Iterable[bytes], raised: list[OSError | OpsError]) -> None:
     """Send the input; a program may end without reading all that it is given."""
     try:
         for part in stdin:
             channel.sendall(part)
         channel.shutdown_write()
+    except OpsError as error:  # the input itself cannot be had
+        raised.append(error)
+        channel.close()
     except OSError as error:
         if not channel.eof_received:
             raised.append(error)

@@ -125,8 +125,9 @@ def create_key(key_file: Path, comment: str) -> None:
     run(cmd, timeout_s=TIMEOUT_S)
 
 
-def allowed_signers_line(principal: str, public_key_file: Path) -> str:
-    """The line that makes others trust this key, for opsctl's namespaces only."""
-    kind, key = public_key_file.read_text().split()[:2]
+def allowed_signers_line(principal: str, public_key: Path | str) -> str:
+    """The line that makes others trust this public key, or the one in this file, for opsctl's namespaces only."""
+    text = public_key.read_text() if isinstance(public_key, Path) else public_key
+    kind, key = text.split()[:2]
     names = ",".join(namespace.value for namespace in Namespace)
     return f'{principal} namespaces="{names}" {kind} {key}\n'

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from opsctl.deploy.drift import Memory
 from opsctl.deploy.plan import Plan
 from opsctl.deploy.reach import agent_on, at_once, when_free
 from opsctl.deploy.records import DeployBody, Who, write
+from opsctl.deploy.resources import Program
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Applied:
     """What came of one plan: `applied`, `unchanged`, or `failed` and why nothing was changed.
 
     `missed` is what of it could not be had; `notes`, what else has to be said; `took`, each phase's time (seconds).
+    `public_keys` are those that the host made for itself, by their paths there; `allowed_signers` is the file here by
+    which others believe what it signs.
     """
 
     plan: Plan
@@ -49,6 +52,8 @@ class Applied:
     missed: tuple[Missed, ...] = ()
     notes: tuple[str, ...] = ()
     took: Mapping[str, float] = field(default_factory=dict)
+    public_keys: Mapping[str, str] = field(default_factory=dict)
+    allowed_signers: Path | None = None
 
 
 def apply_all(plans: Sequence[Plan], ledger: Ledger, state_dir: Path, who: Who, terms: Terms) -> list[Applied]:
@@ -95,11 +100,13 @@ def apply(plan: Plan, ledger: Ledger, memory: Memory, who: Who, terms: Terms) ->
         write(ledger, plan.stack, body, started, utcnow())
     if plan.changed:
         _keep(plan, memory)
-    return came
+    keys, signers = memory.public_keys(plan.target.host), memory.allowed_signers(plan.target.host)
+    return replace(came, public_keys=keys, allowed_signers=signers if signers.exists() else None)
 
 
 def _apply(plan: Plan, who: Who, terms: Terms) -> Applied:
     with agent_on(plan.target, plan.target.user) as agent:
+        agent.carry([each for each in plan.desired.resources if isinstance(each, Program) and each.key in plan.changed])
         words = who.words(terms.why)
         answer = when_free(agent, lambda: agent.apply(plan, who=words, revert_s=terms.revert_s), terms.lock_wait_s)
     made = time.monotonic()

@@ -17,12 +17,15 @@ from opsctl.core.durable import replace_file
 from opsctl.core.ledger import Ledger
 from opsctl.core.record import Record
 from opsctl.core.result import Outcome
+from opsctl.core.signing import allowed_signers_line
 from opsctl.deploy.plan import Change, Plan
 
 KIND = "drift"
 VERSION = 1
 FRESH = timedelta(days=8)
 DIRECTORY = "deploy"
+PUBLIC_KEY = "public key "
+SIGNING_KEY = "/etc/opsctl/signing_key.pub"
 
 
 class Surveyed(BaseModel):
@@ -61,11 +64,27 @@ class Memory:
     """The surveys kept on this machine, one for each host of a stack."""
 
     def __init__(self, state_dir: Path, stack: str) -> None:
-        self._directory = state_dir / DIRECTORY / stack
+        self._directory, self._stack = state_dir / DIRECTORY / stack, stack
 
     def keep(self, host: str, found: Mapping[str, str]) -> None:
-        """From now on, this is how the host is to be."""
+        """From now on, this is how the host is to be. The key that it signs with is added to those it had before."""
         replace_file(self._path(host), canonical(Surveyed(at=utcnow(), found=dict(found))))
+        key = found.get(f"{PUBLIC_KEY}{SIGNING_KEY}")
+        if key is not None:
+            path = self.allowed_signers(host)
+            lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+            line = allowed_signers_line(f"{host}@{self._stack}", key)
+            replace_file(path, "".join([*(each for each in lines if each != line), line]).encode())
+
+    def allowed_signers(self, host: str) -> Path:
+        """The file by which others believe what the host signs, in OpenSSH's form; absent while it has no key."""
+        return self._directory / f"{host}.allowed_signers"
+
+    def public_keys(self, host: str) -> dict[str, str]:
+        """The public keys that the host made for itself, by the paths there, as of the last survey."""
+        kept = self.of(host)
+        found = kept.found if kept is not None else {}
+        return {name.removeprefix(PUBLIC_KEY): key for name, key in found.items() if name.startswith(PUBLIC_KEY)}
 
     def of(self, host: str) -> Surveyed | None:
         """How the host is to be; None when it was never kept. Raises IntegrityError for what cannot be read."""

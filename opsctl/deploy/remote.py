@@ -4,19 +4,23 @@ import io
 import itertools
 import json
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
-from opsctl.core.errors import LockedError, OpsError
+from opsctl.core.errors import LockedError, OpsError, SettingsError
 from opsctl.core.process import command
-from opsctl.core.runner_ssh import SshRunner
+from opsctl.core.runner import StreamRunner
 from opsctl.deploy.plan import Plan
-from opsctl.deploy.resources import File, Resource
+from opsctl.deploy.resources import File, Program, Resource
 
 OBSERVE_TIMEOUT_S = 120.0
 APPLY_TIMEOUT_S = 3600.0
 UNLOCK_TIMEOUT_S = 900.0
+CARRY_TIMEOUT_S = 3600.0
+RESTORE_TIMEOUT_S = 24 * 3600.0
+CHUNK = 1 << 18
 HOME = "/var/lib/opsctl/deploy"
 _LOCKED, _STALE = 75, 76
 # Reads the agent from standard input, where also its question is: nothing is left on the host by looking.
@@ -26,7 +30,7 @@ _BEGIN = (
 )
 # A bundle is stored, then applied by a unit of its own: a connection that is cut does not cut the change.
 _START = (
-    "umask 077; mkdir -p {home}; cd {home}; rm -rf {id}.new; mkdir {id}.new; "
+    "install -d -m 0755 {home}/..; umask 077; mkdir -p {home}; cd {home}; rm -rf {id}.new; mkdir {id}.new; "
     "head -c {agent} > {id}.new/agent.pyz; head -c {bundle} > {id}.new/bundle.json; {rest}sync {id}.new/*; "
     "if test -e {id}; then rm -r {id}.new; else mv -T {id}.new {id}; fi; "
     "exec systemd-run --quiet --collect --wait --pipe --unit=opsctl-deploy-{id} "
@@ -43,7 +47,7 @@ class EndedError(OpsError):
 class Agent:
     """The agent on one host, as the account of `runner`; with `sudo` when that is not root."""
 
-    def __init__(self, runner: SshRunner, *, sudo: bool) -> None:
+    def __init__(self, runner: StreamRunner, *, sudo: bool) -> None:
         self._runner = runner
         self._sudo = ("sudo", "-n") if sudo else ()
 
@@ -72,6 +76,27 @@ class Agent:
         """
         unit = (*_UNIT, "--unit=opsctl-unlock")
         return self._ask("unlock", json.dumps(dict(who)).encode(), timeout_s=UNLOCK_TIMEOUT_S, unit=unit)
+
+    def carry(self, programs: Sequence[Program]) -> list[str]:
+        """Bring over the wheels that the host does not have, and return their names.
+
+        Raises OpsError, SettingsError when one is gone here.
+        """
+        asked = [each.model_dump(mode="json", include={"name", "version", "wheels"}) for each in programs]
+        if not asked:
+            return []
+        missing = self._ask("missing", json.dumps({"resources": asked}).encode(), timeout_s=OBSERVE_TIMEOUT_S)
+        wanted = set(missing["missing"])
+        carried = ((wheel.sha256, each.source / wheel.file) for each in programs for wheel in each.wheels)
+        paths = {digest: path for digest, path in carried if digest in wanted}
+        if paths:
+            self._ask("store", _stream(paths), timeout_s=CARRY_TIMEOUT_S)
+        return [path.name for path in paths.values()]
+
+    def restore(self, order: Mapping[str, Any], archive: Iterable[bytes]) -> None:
+        """Put what was restored in place on a host without data. Raises OpsError; then the host is as it was."""
+        first = json.dumps(order).encode() + b"\n"
+        self._ask("restore", itertools.chain([first], archive), timeout_s=RESTORE_TIMEOUT_S)
 
     def apply(self, plan: Plan, *, who: Mapping[str, str], revert_s: int) -> Mapping[str, Any]:
         """Make a plan's changes, all or none. Raises OpsError when none were made, UnreachableError if that is open.
@@ -138,10 +163,13 @@ class Agent:
         done = self._runner.run(words, timeout_s=OBSERVE_TIMEOUT_S)
         return self._answer(done.status, done.text(), done.stderr)
 
-    def _ask(self, word: str, question: bytes, *, timeout_s: float, unit: tuple[str, ...] = ()) -> Mapping[str, Any]:
+    def _ask(
+        self, word: str, question: bytes | Iterable[bytes], *, timeout_s: float, unit: tuple[str, ...] = ()
+    ) -> Mapping[str, Any]:
         agent = zipped()
         words = command(*self._sudo, *unit, "python3", "-c", _BEGIN, word)
-        stdin = b"%d\n" % len(agent) + agent + question
+        first = b"%d\n" % len(agent) + agent
+        stdin = first + question if isinstance(question, bytes) else itertools.chain([first], question)
         done = self._runner.run(words, timeout_s=timeout_s, stdin=stdin)
         return self._answer(done.status, done.text(), done.stderr)
 
@@ -196,6 +224,23 @@ def _locked(holder: Mapping[str, Any], where: str) -> LockedError:
     )
 
 
+def _stream(paths: Mapping[str, Path]) -> Iterator[bytes]:
+    """Wheels as the agent takes them in. Raises SettingsError."""
+    try:
+        sizes = [(digest, path.stat().st_size) for digest, path in paths.items()]
+        yield json.dumps(sizes).encode() + b"\n"
+        for path in paths.values():
+            with path.open("rb") as file:
+                while chunk := file.read(CHUNK):
+                    yield chunk
+    except OSError as error:
+        raise SettingsError(
+            f"a wheel of the plan cannot be read: {error.strerror}",
+            where=str(error.filename),
+            hint="put it back, or make a new plan: opsctl deploy plan",
+        ) from error
+
+
 def zipped() -> bytes:
     """The agent as a program of one file."""
     out = io.BytesIO()
@@ -213,7 +258,7 @@ def zipped() -> bytes:
 def _told(resource: Resource, *, change: bool) -> dict[str, Any]:
     """What the agent has to know to make a resource; secrets only where it writes them. Raises OpsError."""
     if not isinstance(resource, File):
-        return {**resource.model_dump(), "change": change}
+        return {**resource.model_dump(mode="json"), "change": change}
     if change and resource.content is None:
         raise OpsError("the plan was not given its secrets", where=resource.path)
     return {**(resource if change else resource.sealed()).model_dump(), "change": change}

@@ -8,6 +8,7 @@ import base64
 import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -269,7 +270,42 @@ class Script(Named):
         return found is None or found["found"] != self.wanted
 
 
-Resource = Annotated[Package | User | Directory | File | Link | Absent | Unit | Script, Field(discriminator="type")]
+class Wheel(BaseModel):
+    """One wheel: its file name, which says what it is, and the SHA-256 of the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+!-]*\.whl$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Program(Named):
+    """A program in Python, in an environment of its own made of `wheels` and nothing else.
+
+    The wheels lie in `source` on this machine; the host is sent those that it lacks. `version` is a name for all of
+    them together. The host's side is agent/program.py.
+    """
+
+    type: Literal["program"] = "program"
+    source: Path
+    version: str = Field(pattern=r"^[0-9a-f]{16}$")
+    wheels: tuple[Wheel, ...] = Field(min_length=1)
+
+    def differs(self, found: Found) -> bool:
+        """Whether another version is in use, or none that is whole."""
+        wanted = (self.version, f"/opt/{self.name}/current/bin/{self.name}", True)
+        return found is None or (found["current"], found["link"], found["whole"]) != wanted
+
+    def diff(self, found: Found) -> list[str]:
+        """The version in use before, by its name, and what the new one is made of."""
+        own = [wheel.file for wheel in self.wheels if wheel.file.startswith(f"{self.name}-")]
+        before = [f"-version: {found['current']}"] if found is not None and found["current"] else []
+        return [*before, f"+version: {self.version} ({', '.join(own)} and {len(self.wheels) - len(own)} other wheels)"]
+
+
+Resource = Annotated[
+    Package | User | Directory | File | Link | Absent | Unit | Script | Program, Field(discriminator="type")
+]
 
 
 class Action(BaseModel):

@@ -17,6 +17,7 @@ from restore_drill.scratch import ScratchServer
 DEFAULT_SOCKET = "/run/mysqld/mysqld.sock"
 DEFAULT_PORT = 3306
 _RELAYED = "/run/opsctl/db.sock"
+_BY_SOCKET = "unix_socket"
 _DENIED = ("1045", "1130", "1698")  # access denied; host not allowed; no password given
 
 
@@ -61,6 +62,7 @@ def log_in(paths: ScratchPaths, server: ScratchServer, settings: WpSettings) -> 
     """Log in as the site and read its siteurl. Raises OpsError when the attempt itself could not be made.
 
     For TCP the client is first one from localhost, as a server that resolves names takes it, then one from 127.0.0.1.
+    For a socket, a password stands in for the Linux account of an account that needs no other proof.
     """
     address = parse_db_host(settings.db_host)
     found = _attempt(paths, server, settings, address, proxy=False)
@@ -70,7 +72,24 @@ def log_in(paths: ScratchPaths, server: ScratchServer, settings: WpSettings) -> 
             found = _attempt(paths, server, settings, address, proxy=True)
         finally:
             server.query("SET GLOBAL proxy_protocol_networks = ''")
+    elif found.step == "login" and (found.error or "").startswith(_DENIED) and _is_known_by_socket(server, settings):
+        user, password = settings.db_user, settings.db_password.get_secret_value()
+        server.query(
+            "ALTER USER %s@localhost IDENTIFIED VIA mysql_native_password USING PASSWORD(%s)", (user, password)
+        )
+        try:
+            found = _attempt(paths, server, settings, address, proxy=False)
+        finally:
+            server.query(f"ALTER USER %s@localhost IDENTIFIED VIA {_BY_SOCKET}", (user,))
     return found
+
+
+def _is_known_by_socket(server: ScratchServer, settings: WpSettings) -> bool:
+    """Whether the account is let in by the name of its Linux account alone, which only the host has."""
+    sql = (
+        "SELECT 1 FROM mysql.user WHERE User = %s AND Host = 'localhost' AND plugin = %s AND authentication_string = ''"
+    )
+    return bool(server.query(sql, (settings.db_user, _BY_SOCKET)))
 
 
 def _attempt(

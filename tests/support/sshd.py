@@ -22,14 +22,15 @@ SSHD = "/usr/sbin/sshd"
 class Sshd:
     """Accepts connections on a loopback port and hands each to an sshd of its own (`sshd -i`).
 
-    `sftp_options` are those of sftp-server, `wrapper` words to start sshd by, such as limits. It runs as root only
-    when it is chrooted: then `directory`, too, must lie where only root may write.
+    `address` is where it listens; `sftp_options` are those of sftp-server, `wrapper` words to start sshd by, such as
+    limits. It runs as root only when it is chrooted: then `directory`, too, must lie where only root may write.
     """
 
     directory: Path
     chrooted: bool = False
     sftp_options: str = ""
     wrapper: tuple[str, ...] = ()
+    address: str = "127.0.0.1"
     _listener: socket.socket = field(init=False, repr=False)
     _children: list[subprocess.Popen[bytes]] = field(default_factory=list, repr=False)
     _held: list[socket.socket] | None = field(default=None, repr=False)
@@ -47,7 +48,7 @@ class Sshd:
 
     @property
     def port(self) -> int:
-        """The TCP port on 127.0.0.1."""
+        """The TCP port."""
         port = self._listener.getsockname()[1]
         assert isinstance(port, int)
         return port
@@ -63,7 +64,7 @@ class Sshd:
         shutil.copy(self.directory / "client_key.pub", self.directory / "authorized_keys")
         (self.directory / "authorized_keys").chmod(0o644)
         self._configure()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((self.address, 0))
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
 
@@ -196,12 +197,17 @@ def _descendants(pid: int) -> Iterator[int]:
 
 @contextlib.contextmanager
 def running_sshd(
-    directory: Path, *, chrooted: bool = False, sftp_options: str = "", wrapper: tuple[str, ...] = ()
+    directory: Path,
+    *,
+    chrooted: bool = False,
+    sftp_options: str = "",
+    wrapper: tuple[str, ...] = (),
+    address: str = "127.0.0.1",
 ) -> Iterator[Sshd]:
     """Run a server for the length of a block."""
     if chrooted:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd wants it when it is root
-    sshd = Sshd(directory, chrooted=chrooted, sftp_options=sftp_options, wrapper=wrapper)
+    sshd = Sshd(directory, chrooted=chrooted, sftp_options=sftp_options, wrapper=wrapper, address=address)
     sshd.start()
     try:
         yield sshd

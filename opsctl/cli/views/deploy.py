@@ -14,7 +14,7 @@ from opsctl.cli.words import printable, when
 from opsctl.core.errors import ExitCode
 from opsctl.core.words import counted
 from opsctl.deploy.application import Applied, Missed
-from opsctl.deploy.drift import Difference
+from opsctl.deploy.drift import SIGNING_KEY, Difference
 from opsctl.deploy.plan import Change
 from opsctl.deploy.run import Drifted, Seen
 
@@ -42,7 +42,9 @@ class DeployPlan(Document):
 class HostApplied(BaseModel):
     """One host: `applied`, `unchanged`, or `failed` and why (`error`). `notes`: what else is to be said.
 
-    `missed` is what others than the host refused, such as a certificate; the next plan has it again.
+    `missed` is what others than the host refused, such as a certificate; the next plan has it again. `public_keys` are
+    those that the host made for itself, by their paths there; `allowed_signers` is the file on this machine by which
+    others believe what it signs.
     """
 
     host: str
@@ -51,6 +53,8 @@ class HostApplied(BaseModel):
     changes: int
     missed: tuple[Missed, ...]
     notes: tuple[str, ...]
+    public_keys: dict[str, str]
+    allowed_signers: Path | None
     error: str | None
     hint: str | None
 
@@ -135,6 +139,8 @@ def applied(done: Sequence[Applied]) -> DeployApply:
             changes=len(each.plan.changes) - len(each.missed),
             missed=each.missed,
             notes=each.notes,
+            public_keys=dict(each.public_keys),
+            allowed_signers=each.allowed_signers,
             error=str(each.error) if each.error else None,
             hint=each.error.hint if each.error else None,
         )
@@ -167,6 +173,17 @@ def apply_text(document: DeployApply, paint: Painter) -> Iterator[str]:
         yield from missed_text(host.missed, paint)
         for note in host.notes:
             yield from (f"  {line}" for line in wrap(printable(note), 76))
+        yield from _keys(host)
+
+
+def _keys(host: HostApplied) -> Iterator[str]:
+    if host.allowed_signers is not None:
+        yield "  A drill host believes its backups by the lines of"
+        yield f"    {host.allowed_signers}"
+    for path, key in sorted(host.public_keys.items()):
+        if path != SIGNING_KEY:
+            yield f"  To be let in by the repository's server ({path}):"
+            yield f"    {printable(key)}"
 
 
 def missed_text(missed: Sequence[Missed], paint: Painter) -> Iterator[str]:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from . import apply as applying
-from . import audit, host, lock, release
+from . import audit, host, lock, program, release
 from .observe import fingerprint, observe
 from .releases import Releases
 from .report import status
+from .restore import restore
 from .survey import survey
 from .unlock import unlock
 
@@ -51,6 +52,9 @@ _WORDS: dict[str, Callable[..., dict[str, Any]]] = {
     "observe": _observe,
     "survey": lambda: {"survey": survey()},
     "status": status,
+    "missing": lambda: {"missing": program.missing(_question()["resources"])},
+    "store": lambda: {"stored": program.store(sys.stdin.buffer)},
+    "restore": lambda: restore(sys.stdin.buffer),
     "wait": lambda: {"free": lock.wait(_question()["seconds"])},
     "apply": lambda directory: applying.apply(Path(directory)),
     "release": lambda directory: release.release(Path(directory)),

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from . import host
+from . import host, program
 from .observe import Resource, State
 
 Undo = dict[str, Any]
@@ -25,6 +25,8 @@ def undo_of(resource: Resource, state: State | None, directory: Path, number: in
             return {"kind": "user", "name": resource["name"], "state": state}
         case "script":
             return {"kind": "script", "script": resource["undo"]}
+        case "program":
+            return program.undo_of(resource, state)
     path = Path(resource["path"])
     undo: Undo = {"kind": "path", "path": str(path), "state": state and _without_content(state), "old": None}
     if state is not None and state["kind"] == "file":
@@ -47,6 +49,8 @@ def do(resource: Resource, state: State | None, directory: Path) -> None:
             _set_user(resource, state)
         case "script":
             _run_script(resource)
+        case "program":
+            program.install(resource)
         case _:
             _set_path(resource, state, directory)
 
@@ -65,6 +69,8 @@ def undo(entry: Undo, directory: Path) -> None:
                 _set_user({"name": entry["name"], **state}, state)
         case "script":
             host.shell(entry["script"], timeout_s=600)
+        case "program":
+            program.undo(entry)
         case "path":
             _restore(Path(entry["path"]), state, directory / entry["old"] if entry["old"] else None)
 

@@ -73,6 +73,11 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+def own(path: Path, owner: str, group: str) -> None:
+    """Give a file, directory or link itself to an account."""
+    os.chown(path, pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid, follow_symlinks=False)
+
+
 def owner_of(found: os.stat_result) -> tuple[str, str]:
     """The names of a file's owner and group; their numbers when they have no name."""
     owner, group = str(found.st_uid), str(found.st_gid)

@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from . import host
+from . import host, program
 
 Resource = dict[str, Any]
 State = dict[str, Any]
@@ -37,6 +37,8 @@ def observe(resources: list[Resource], *, show: bool = True) -> dict[str, State 
                 found[key_of(resource)] = _user(resource["name"])
             case "script":
                 found[key_of(resource)] = {"found": host.shell(resource["look"]).strip()}
+            case "program":
+                found[key_of(resource)] = program.look(resource["name"])
             case _:
                 found[key_of(resource)] = _file(Path(resource["path"]), show and not resource.get("secret", False))
     return found

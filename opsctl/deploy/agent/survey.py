@@ -32,7 +32,7 @@ _PROCESS = re.compile(r'"([^"]+)"')
 def survey() -> dict[str, str]:
     """Everything found: what it is, and what it is like."""
     found: dict[str, str] = {}
-    for lines in (_files(), _accounts(), _units(), _sockets(), _packages(), _firewall()):
+    for lines in (_files(), _accounts(), _keys(), _units(), _sockets(), _packages(), _firewall()):
         found.update(lines)
     return found
 
@@ -70,6 +70,12 @@ def _accounts() -> Iterator[tuple[str, str]]:
             if line.strip() and not line.startswith("#"):
                 digest = hashlib.sha256(line.strip().encode()).hexdigest()[:16]
                 yield f"key of {entry.pw_name} {digest}", line.strip().split()[-1][:60]
+
+
+def _keys() -> Iterator[tuple[str, str]]:
+    """The public parts of the keys that opsctl made on this host: whoever believes it has to know them."""
+    for path in sorted(Path("/etc/opsctl").glob("*.pub")):
+        yield f"public key {path}", " ".join(path.read_text(errors="replace").split()[:2])[:4096]
 
 
 def _units() -> Iterator[tuple[str, str]]:

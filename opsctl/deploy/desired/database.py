@@ -13,6 +13,7 @@ from opsctl.deploy.inventory.inventory import Inventory
 from opsctl.deploy.resources import Directory, Resource, Script
 
 KEYS = "/etc/mysql/encryption"
+KEY_FILES = (f"{KEYS}/keys.enc", f"{KEYS}/filekey")
 
 
 def encryption() -> Iterator[Resource]:

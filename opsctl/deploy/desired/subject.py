@@ -8,7 +8,7 @@ from opsctl.deploy.inventory.host import HostSection
 from opsctl.deploy.inventory.inventory import Inventory
 from opsctl.deploy.inventory.site import SitePlan
 
-Feature = Literal["certificates", "private-authority", "time-servers"]
+Feature = Literal["certificates", "opsctl", "private-authority", "time-servers"]
 """What a host can have besides; a file of the table may be there `when` it has one."""
 
 
@@ -35,6 +35,7 @@ class Subject:
         authority = self.inventory.certificates
         has: dict[Feature, bool] = {
             "certificates": authority is not None,
+            "opsctl": self.inventory.opsctl is not None,
             "private-authority": authority is not None and authority.trust is not None,
             "time-servers": bool(self.inventory.time.servers),
         }

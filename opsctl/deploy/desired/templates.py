@@ -21,7 +21,8 @@ Trait = Literal["static", "wordpress", "codeigniter", "python", "socket"]
 class Entry(Section):
     """One file of the table; with `for`, one for each site that is any of these, whose name stands for {site}.
 
-    With `when` it is on hosts that have this feature only; on others it must not be, as when they had it before.
+    With `when` it is on hosts that have this feature only; on others it must not be, as when they had it before. With
+    `spare` it is left alone there: somebody may have written it by hand.
     """
 
     path: str
@@ -34,6 +35,7 @@ class Entry(Section):
     then: tuple[str, ...] = ()
     traits: tuple[Trait, ...] = Field((), alias="for")
     when: Feature | None = None
+    spare: bool = False
 
 
 class Table(Section):
@@ -77,7 +79,7 @@ def rendered(facts: Mapping[str, Any], sites: tuple[Any, ...], features: frozens
         for path, site in of_site if entry.traits else [(entry.path, None)]:
             if there:
                 yield _file(entry, path, template, {**facts, "site": site} if site else facts)
-            else:
+            elif not entry.spare:
                 yield Absent(path=path, guarded=entry.guarded, then=entry.then)
 
 

@@ -1,6 +1,6 @@
 """All that shall be on a host, in the order in which it is made."""
 
-from opsctl.deploy.desired import certificates, clock, database, ground, sites
+from opsctl.deploy.desired import backups, certificates, clock, database, ground, program, settings, sites
 from opsctl.deploy.desired.subject import Subject
 from opsctl.deploy.desired.templates import rendered, table
 from opsctl.deploy.inventory.host import HostSection
@@ -11,19 +11,25 @@ from opsctl.deploy.resources import Desired
 def desired(inventory: Inventory, host: HostSection) -> Desired:
     """All that shall be on the host. Raises OpsError for a template that cannot be filled."""
     subject = Subject(inventory, host)
+    facts = {**subject.facts(), **database.facts(subject), **settings.facts(subject)}
     resources = (
         *ground.packages(subject),
         *ground.people(subject),
+        *program.program(subject),
         *sites.ground(subject),
         *sites.secrets(subject),
         *certificates.ground(subject),
         *database.encryption(),
         *clock.ground(subject),
-        *rendered({**subject.facts(), **database.facts(subject)}, subject.sites, subject.features),
+        *backups.ground(subject),
+        *rendered(facts, subject.sites, subject.features),
         *sites.web(subject),
         *ground.units(subject),
         *clock.units(),
         *database.accounts(subject),
+        *backups.keys(subject),
+        *backups.accounts(subject),
+        *backups.timers(subject),
         *certificates.issued(subject),
     )
     health = tuple(sites.visit(site) for site in subject.sites)

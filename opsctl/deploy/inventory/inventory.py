@@ -14,6 +14,7 @@ from opsctl.deploy.inventory.certificates import CertificatesSection
 from opsctl.deploy.inventory.clock import TimeSection
 from opsctl.deploy.inventory.edge import EdgeSection
 from opsctl.deploy.inventory.host import HostSection
+from opsctl.deploy.inventory.opsctl import OpsctlSection, RecipientsSection, RepositoryPlan
 from opsctl.deploy.inventory.people import AccessSection, ContactsSection, OwnerSection
 from opsctl.deploy.inventory.secrets import SecretsSection
 from opsctl.deploy.inventory.site import SitePlan
@@ -41,6 +42,9 @@ class Inventory(FileSettings):
     certificates: CertificatesSection | None = None
     time: TimeSection = TimeSection()
     secrets: SecretsSection = SecretsSection()
+    opsctl: OpsctlSection | None = None
+    recipients: RecipientsSection | None = None
+    repositories: tuple[RepositoryPlan, ...] = ()
     defaults: DefaultsSection = DefaultsSection()
     _origin: Path | None = PrivateAttr(None)
     _identity_files: tuple[Path, ...] = PrivateAttr(())
@@ -82,10 +86,13 @@ class Inventory(FileSettings):
         for what, names in (
             ("host", hosts),
             ("site", [site.name for site in self.sites]),
+            ("repository", ["local", *(each.name for each in self.repositories)]),
             ("domain", [domain for site in self.sites for domain in site.domains]),
         ):
             if twice := {name for name in names if names.count(name) > 1}:
                 raise ValueError(f"two of one name: {what} {', '.join(sorted(twice))}")
+        if (self.opsctl is None) != (self.recipients is None):
+            raise ValueError("opsctl on the hosts backs them up: it takes both [opsctl] and [recipients]")
         if unknown := {site.host for site in self.sites} - set(hosts):
             raise ValueError(f"sites lie on hosts that are not there: {', '.join(sorted(unknown))}")
         return self

@@ -1,7 +1,7 @@
 """One site."""
 
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -73,6 +73,16 @@ class SitePlan(Section):
         {},
         description="Files in its shared directory that hold a secret, by name: `opsctl deploy secret set`.",
         examples=[{".env": "blog-env"}],
+    )
+    backup: dict[str, Any] = Field(
+        {},
+        description="What else its [[sites]] table of opsctl.toml on the host says.",
+        examples=[{"config": "/srv/blog/shared/wp-config.php", "uploads": "/srv/blog/shared/uploads"}],
+    )
+    visit: dict[str, Any] = Field(
+        {},
+        description="What else its [[visits]] table says, by which health asks for it.",
+        examples=[{"text": "Welcome"}],
     )
 
     @model_validator(mode="after")

@@ -23,6 +23,8 @@ Network = Annotated[str, StringConstraints(pattern=r"^[0-9a-f.:]+(/[0-9]{1,3})?$
 SharedPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._][A-Za-z0-9._-]*(/[A-Za-z0-9._-]+)*/?$")]
 # What a visitor asks for: a path and everything below it.
 WebPath = Annotated[str, StringConstraints(pattern=r"^(/|(/[A-Za-z0-9._~-]+)+)$")]
+# What age takes is said by age itself, on the host, before anything is changed there.
+AgeRecipient = Annotated[str, StringConstraints(pattern=r"^(age1[0-9a-z]{58}|ssh-(ed25519|rsa) \S+.*)$")]
 PublicKey = Annotated[
     str, StringConstraints(pattern=r"^(ssh-ed25519|ecdsa-sha2-\S+|sk-ssh-\S+|ssh-rsa) [A-Za-z0-9+/=]+( .*)?$")
 ]

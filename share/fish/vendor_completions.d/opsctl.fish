@@ -5,9 +5,9 @@ function __opsctl_at
     for word in (commandline -opc)[2..-1]
         if test $skip = yes
             set skip no
-        else if contains -- $word --action --actor --allow --as --at --backup --by --ca-file --chat --config --confirm --csv --date-order --days --dir --dump --every --export --fault --for --gtid --host --keys-recipient --kind --label --limit --lock-dir --lock-wait --only --origin --out --parallel --param --place --reason --recipient --remove --repository --revert --root --rule --sample --samples --scratch-dir --sender --since --site --socket --stack --state-dir --status --subject --text --time --to --truth --until --value --why --zone
+        else if contains -- $word --action --actor --allow --as --at --backup --by --ca-file --chat --config --confirm --csv --date-order --days --dir --dump --every --export --fault --for --from --gtid --host --keys-recipient --kind --label --limit --lock-dir --lock-wait --only --origin --out --parallel --param --place --reason --recipient --remove --repository --revert --root --rule --sample --samples --scratch-dir --sender --since --site --socket --stack --state-dir --status --subject --text --time --to --truth --until --value --why --zone
             set skip yes
-        else if contains -- (string join -- ' ' $at $word) demo init status doctor backup 'backup run' 'backup copy' 'backup list' 'backup show' 'backup verify' 'backup prune' 'backup layers' restore binlog 'binlog ship' 'binlog list' 'binlog gaps' drill 'drill run' 'drill list' 'drill show' 'drill self-test' health 'health run' 'health watch' maintenance 'maintenance on' 'maintenance off' 'maintenance status' notify 'notify list' 'notify test' anomalies 'anomalies collect' 'anomalies run' 'anomalies list' 'anomalies rules' 'anomalies explain' 'anomalies mute' 'anomalies unmute' 'anomalies acknowledge' 'anomalies backtest' schedule 'schedule install' 'schedule list' 'schedule run' 'schedule serve' vault 'vault init' 'vault migrate' 'vault import' 'vault verify' 'vault checkpoint' 'vault prove' 'vault check-proof' 'vault renew' 'vault attack-test' 'vault search' 'vault show' 'vault stats' 'vault log' deploy 'deploy plan' 'deploy apply' 'deploy drift' 'deploy bootstrap' 'deploy release' 'deploy rollback' 'deploy releases' 'deploy status' 'deploy unlock' 'deploy adopt' 'deploy secret' 'deploy secret set' 'deploy secret list' 'deploy secret remove' config 'config show' 'config validate' 'config generate' ledger 'ledger list' 'ledger show' 'ledger verify' 'ledger export'
+        else if contains -- (string join -- ' ' $at $word) demo init status doctor backup 'backup run' 'backup copy' 'backup list' 'backup show' 'backup verify' 'backup prune' 'backup layers' restore binlog 'binlog ship' 'binlog list' 'binlog gaps' drill 'drill run' 'drill list' 'drill show' 'drill self-test' health 'health run' 'health watch' maintenance 'maintenance on' 'maintenance off' 'maintenance status' notify 'notify list' 'notify test' anomalies 'anomalies collect' 'anomalies run' 'anomalies list' 'anomalies rules' 'anomalies explain' 'anomalies mute' 'anomalies unmute' 'anomalies acknowledge' 'anomalies backtest' schedule 'schedule install' 'schedule list' 'schedule run' 'schedule serve' vault 'vault init' 'vault migrate' 'vault import' 'vault verify' 'vault checkpoint' 'vault prove' 'vault check-proof' 'vault renew' 'vault attack-test' 'vault search' 'vault show' 'vault stats' 'vault log' deploy 'deploy plan' 'deploy apply' 'deploy drift' 'deploy bootstrap' 'deploy release' 'deploy rollback' 'deploy releases' 'deploy restore' 'deploy status' 'deploy unlock' 'deploy adopt' 'deploy secret' 'deploy secret set' 'deploy secret list' 'deploy secret remove' config 'config show' 'config validate' 'config generate' ledger 'ledger list' 'ledger show' 'ledger verify' 'ledger export'
             set -a at $word
         end
     end
@@ -574,6 +574,7 @@ complete -c opsctl -n '__opsctl_is deploy' -f -a bootstrap -d 'Make a bare host 
 complete -c opsctl -n '__opsctl_is deploy' -f -a release -d 'Put a directory in place of what a site shows; one that does not work is not shown, and lies apart.'
 complete -c opsctl -n '__opsctl_is deploy' -f -a rollback -d 'Show the last good release of a site again, if it still works.'
 complete -c opsctl -n '__opsctl_is deploy' -f -a releases -d 'List the releases on the hosts: which is live, to which one can go back, which did not work.'
+complete -c opsctl -n '__opsctl_is deploy' -f -a restore -d 'Bring a lost host\'s database and sites live on the new one that was deployed in its place.'
 complete -c opsctl -n '__opsctl_is deploy' -f -a status -d 'Say how deployments of each host stand: the lock, what waits for a confirmation, what was applied last.'
 complete -c opsctl -n '__opsctl_is deploy' -f -a unlock -d 'End what keeps others from changing a host, and take back what it did.'
 complete -c opsctl -n '__opsctl_is deploy' -f -a adopt -d 'On a host: write into its own ledger which plans were applied to it, by whom, and what came of them.'
@@ -645,6 +646,16 @@ complete -c opsctl -n '__opsctl_is deploy releases' -l debug -d 'Show tracebacks
 complete -c opsctl -n '__opsctl_is deploy releases' -l no-color -d 'No colours; so does NO_COLOR=1.'
 complete -c opsctl -n '__opsctl_is deploy releases' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
 complete -c opsctl -n '__opsctl_is deploy releases' -l help -s h -d 'Show this message and exit.'
+complete -c opsctl -n '__opsctl_is deploy restore' -l from -r -d 'What `opsctl restore --to DIR` has made. [required]'
+complete -c opsctl -n '__opsctl_is deploy restore' -l host -r -d 'Which host, when there are several.'
+complete -c opsctl -n '__opsctl_is deploy restore' -l since -r -d 'When the host was lost; by default, when the restore began.'
+complete -c opsctl -n '__opsctl_is deploy restore' -l config -r -d 'Settings file (default: ./ or /etc/opsctl/opsctl.toml).'
+complete -c opsctl -n '__opsctl_is deploy restore' -l json -d 'Answer in JSON (its schemas: docs/schemas).'
+complete -c opsctl -n '__opsctl_is deploy restore' -l quiet -s q -d 'Say nothing on success, show no progress.'
+complete -c opsctl -n '__opsctl_is deploy restore' -l debug -d 'Show tracebacks.'
+complete -c opsctl -n '__opsctl_is deploy restore' -l no-color -d 'No colours; so does NO_COLOR=1.'
+complete -c opsctl -n '__opsctl_is deploy restore' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
+complete -c opsctl -n '__opsctl_is deploy restore' -l help -s h -d 'Show this message and exit.'
 complete -c opsctl -n '__opsctl_is deploy status' -l host -r -d 'Only this host. Repeatable.'
 complete -c opsctl -n '__opsctl_is deploy status' -l as -r -d 'Log in as this account.'
 complete -c opsctl -n '__opsctl_is deploy status' -l config -r -d 'Settings file (default: ./ or /etc/opsctl/opsctl.toml).'

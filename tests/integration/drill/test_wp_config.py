@@ -71,6 +71,24 @@ def test_an_account_for_the_loopback_address_logs_in_by_tcp(demo: Fixture) -> No
         server.need().query("DROP USER tcp@'127.0.0.1'")
 
 
+def test_an_account_that_needs_no_password_is_let_in_as_its_linux_account_would_be(demo: Fixture) -> None:
+    assert demo.restored.server is not None
+    server = demo.restored.server.need()
+    server.query("CREATE USER linux@localhost IDENTIFIED VIA unix_socket")
+    server.query("GRANT ALL ON wordpress.* TO linux@localhost")
+    by_socket = "define('DB_USER', 'linux'); define('DB_PASSWORD', '');"
+    try:
+        with demo.changed(CONFIG, lambda text: re.sub(r"define\('DB_(USER|PASSWORD)'.*\n", "", text) + by_socket):
+            assert WpConfig().run(demo.restored).outcome is Outcome.PASSED
+        [after] = server.query("SHOW CREATE USER linux@localhost")
+        assert str(*after.values()).endswith("IDENTIFIED VIA unix_socket")
+        server.query("REVOKE ALL ON wordpress.* FROM linux@localhost")
+        with demo.changed(CONFIG, lambda text: re.sub(r"define\('DB_(USER|PASSWORD)'.*\n", "", text) + by_socket):
+            assert WpConfig().run(demo.restored).outcome is Outcome.FAILED
+    finally:
+        server.query("DROP USER linux@localhost")
+
+
 def test_credentials_of_a_decoy_configuration_are_not_accepted(demo: Fixture) -> None:
     demo.at(DECOY).write_text(demo.at(CONFIG).read_text())
     demo.at(DECOY).chmod(0o644)
