@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from opsctl.cli import deploy_bootstrap, deploy_release, deploy_restore, deploy_secret, deploy_standing
+from opsctl.cli import (
+    deploy_bootstrap,
+    deploy_log_keys,
+    deploy_release,
+    deploy_restore,
+    deploy_secret,
+    deploy_standing,
+)
 from opsctl.cli.output import Answer
 from opsctl.cli.session import Session, command, new_group
 from opsctl.cli.views import deploy as view
@@ -100,4 +107,5 @@ deploy_bootstrap.register(app)
 deploy_release.register(app)
 deploy_restore.register(app)
 deploy_standing.register(app)
+deploy_log_keys.register(app)
 app.add_typer(deploy_secret.app, name="secret")

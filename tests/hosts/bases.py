@@ -36,6 +36,7 @@ BARE_PACKAGES = (
     "ca-certificates", "dbus", "iproute2", "libpam-systemd", "openssh-server", "procps", "python3", "systemd",
     "systemd-container", "systemd-sysv",
 )  # fmt: skip
+LOG_PACKAGES = ("rsyslog", "rsyslog-relp")
 POOL = "/opt/pool"
 # Exactly the packages that a deployment installs and what they need, with an index such as dpkg-scanpackages writes:
 # the only source that apt has then, so that packages are really installed without a network.
@@ -86,6 +87,11 @@ def deployed_base() -> Base:
 def services_base() -> Base:
     """A host that has servers for Python services, which take the socket they listen on from systemd."""
     return base(Recipe(RELEASE, ("gunicorn", "uvicorn"), on=deployed_base()))
+
+
+def logging_base() -> Base:
+    """A host with everything that a deployment would install to send its logs elsewhere, or to keep those of others."""
+    return base(Recipe(RELEASE, LOG_PACKAGES, on=deployed_base()))
 
 
 def bare_base() -> Base:

@@ -14,7 +14,7 @@ from opsctl.cli.main import run
 from opsctl.core.machine import TrustSection
 from opsctl.core.signing import allowed_signers_line, create_key
 from opsctl.deploy.inventory.inventory import load_inventory
-from opsctl.deploy.plan import Plan, make_plan
+from opsctl.deploy.plan import Plan, Target, make_plan
 from opsctl.deploy.reach import agent_on, target_of
 from opsctl.deploy.resources import Desired, Resource
 from opsctl.deploy.run import save
@@ -95,11 +95,10 @@ class Desk:
         trust = TrustSection(
             signer="operator@here", signing_key=self.directory / "key", allowed_signers=self.directory / "allowed"
         )
-        return save(self.plan_of(target, *resources), directory, trust)
+        return save(self.plan_of(target, Desired(resources=resources)), directory, trust)
 
-    def plan_of(self, target: Any, *resources: Resource) -> Plan:
+    def plan_of(self, target: Target, desired: Desired) -> Plan:
         """A plan that is not kept."""
-        desired = Desired(resources=resources)
         with agent_on(target, target.user) as agent:
             seen = agent.observe(desired.resources)
         return make_plan(desired, seen, stack="acme", target=target, by="operator@here")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from opsctl.deploy.access import AUTHORIZED_KEYS
-from opsctl.deploy.desired import certificates, clock, program
+from opsctl.deploy.desired import certificates, clock, logs, program
 from opsctl.deploy.desired.subject import Subject
 from opsctl.deploy.resources import Directory, Package, Resource, Unit, User, file
 
@@ -18,10 +18,9 @@ PHP_PACKAGES = ("php-fpm", "php-gd", "php-mbstring", "php-mysql", "php-xml")
 def packages(subject: Subject) -> Iterator[Resource]:
     """What Debian has to bring."""
     php = PHP_PACKAGES if subject.php else ()
-    yield from (
-        Package(name=name)
-        for name in (*PACKAGES, *clock.PACKAGES, *certificates.packages(subject), *program.packages(subject), *php)
-    )
+    brought = (certificates.packages(subject), program.packages(subject), logs.packages(subject), php)
+    names = (*PACKAGES, *clock.PACKAGES, *(name for names in brought for name in names))
+    yield from (Package(name=name) for name in names)
 
 
 def people(subject: Subject) -> Iterator[Resource]:

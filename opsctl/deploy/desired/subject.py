@@ -8,7 +8,7 @@ from opsctl.deploy.inventory.host import HostSection
 from opsctl.deploy.inventory.inventory import Inventory
 from opsctl.deploy.inventory.site import SitePlan
 
-Feature = Literal["certificates", "opsctl", "private-authority", "time-servers"]
+Feature = Literal["certificates", "logs", "log-keeper", "opsctl", "private-authority", "time-servers"]
 """What a host can have besides; a file of the table may be there `when` it has one."""
 
 
@@ -33,7 +33,10 @@ class Subject:
     def features(self) -> frozenset[Feature]:
         """What the host has besides what every host has."""
         authority = self.inventory.certificates
+        logs = self.inventory.logs
         has: dict[Feature, bool] = {
+            "logs": logs is not None,
+            "log-keeper": logs is not None and logs.host == self.host.name,
             "certificates": authority is not None,
             "opsctl": self.inventory.opsctl is not None,
             "private-authority": authority is not None and authority.trust is not None,

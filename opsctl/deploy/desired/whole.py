@@ -1,6 +1,6 @@
 """All that shall be on a host, in the order in which it is made."""
 
-from opsctl.deploy.desired import backups, certificates, clock, database, ground, program, settings, sites
+from opsctl.deploy.desired import backups, certificates, clock, database, ground, logs, program, settings, sites
 from opsctl.deploy.desired.subject import Subject
 from opsctl.deploy.desired.templates import rendered, table
 from opsctl.deploy.inventory.host import HostSection
@@ -11,7 +11,7 @@ from opsctl.deploy.resources import Desired
 def desired(inventory: Inventory, host: HostSection) -> Desired:
     """All that shall be on the host. Raises OpsError for a template that cannot be filled."""
     subject = Subject(inventory, host)
-    facts = {**subject.facts(), **database.facts(subject), **settings.facts(subject)}
+    facts = {**subject.facts(), **database.facts(subject), **settings.facts(subject), **logs.facts(subject)}
     resources = (
         *ground.packages(subject),
         *ground.people(subject),
@@ -22,10 +22,12 @@ def desired(inventory: Inventory, host: HostSection) -> Desired:
         *database.encryption(),
         *clock.ground(subject),
         *backups.ground(subject),
+        *logs.ground(subject),
         *rendered(facts, subject.sites, subject.features),
         *sites.web(subject),
         *ground.units(subject),
         *clock.units(),
+        *logs.units(subject),
         *database.accounts(subject),
         *backups.keys(subject),
         *backups.accounts(subject),

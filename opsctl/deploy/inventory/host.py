@@ -20,3 +20,6 @@ class HostSection(Section):
     )
     key_file: Path = Field(description="The private key that opens the account.", examples=["/etc/opsctl/ops_key"])
     timeout_s: float = Field(30, description="Seconds that it may take to answer.", gt=0)
+    region: str | None = Field(
+        None, description="Where it is, if not where the stack is.", examples=["fi-hel1"], min_length=1
+    )

@@ -14,6 +14,7 @@ from opsctl.deploy.inventory.certificates import CertificatesSection
 from opsctl.deploy.inventory.clock import TimeSection
 from opsctl.deploy.inventory.edge import EdgeSection
 from opsctl.deploy.inventory.host import HostSection
+from opsctl.deploy.inventory.logs import LogsSection, sources
 from opsctl.deploy.inventory.opsctl import OpsctlSection, RecipientsSection, RepositoryPlan
 from opsctl.deploy.inventory.people import AccessSection, ContactsSection, OwnerSection
 from opsctl.deploy.inventory.secrets import SecretsSection
@@ -41,6 +42,7 @@ class Inventory(FileSettings):
     edge: EdgeSection | None = None
     certificates: CertificatesSection | None = None
     time: TimeSection = TimeSection()
+    logs: LogsSection | None = None
     secrets: SecretsSection = SecretsSection()
     opsctl: OpsctlSection | None = None
     recipients: RecipientsSection | None = None
@@ -95,6 +97,19 @@ class Inventory(FileSettings):
             raise ValueError("opsctl on the hosts backs them up: it takes both [opsctl] and [recipients]")
         if unknown := {site.host for site in self.sites} - set(hosts):
             raise ValueError(f"sites lie on hosts that are not there: {', '.join(sorted(unknown))}")
+        return self
+
+    @model_validator(mode="after")
+    def _logs_stay_in_the_region(self) -> "Inventory":
+        if self.logs is None:
+            return self
+        keeper = next((host for host in self.hosts if host.name == self.logs.host), None)
+        if keeper is None:
+            raise ValueError(f"the logs are kept on a host that is not there: {self.logs.host}")
+        if keeper.region not in (None, self.stack.region):
+            where = f"'{keeper.name}' is in {keeper.region}, the stack in {self.stack.region}"
+            raise ValueError(f"the logs would leave the region: {where}")
+        sources(self.logs, self.hosts)
         return self
 
     def host(self, name: str) -> HostSection:

@@ -7,7 +7,7 @@ function __opsctl_at
             set skip no
         else if contains -- $word --action --actor --allow --as --at --backup --by --ca-file --chat --config --confirm --csv --date-order --days --dir --dump --every --export --fault --for --from --gtid --host --keys-recipient --kind --label --limit --lock-dir --lock-wait --only --origin --out --parallel --param --place --reason --recipient --remove --repository --revert --root --rule --sample --samples --scratch-dir --sender --since --site --socket --stack --state-dir --status --subject --text --time --to --truth --until --value --why --zone
             set skip yes
-        else if contains -- (string join -- ' ' $at $word) demo init status doctor backup 'backup run' 'backup copy' 'backup list' 'backup show' 'backup verify' 'backup prune' 'backup layers' restore binlog 'binlog ship' 'binlog list' 'binlog gaps' drill 'drill run' 'drill list' 'drill show' 'drill self-test' health 'health run' 'health watch' maintenance 'maintenance on' 'maintenance off' 'maintenance status' notify 'notify list' 'notify test' anomalies 'anomalies collect' 'anomalies run' 'anomalies list' 'anomalies rules' 'anomalies explain' 'anomalies mute' 'anomalies unmute' 'anomalies acknowledge' 'anomalies backtest' schedule 'schedule install' 'schedule list' 'schedule run' 'schedule serve' vault 'vault init' 'vault migrate' 'vault import' 'vault verify' 'vault checkpoint' 'vault prove' 'vault check-proof' 'vault renew' 'vault attack-test' 'vault search' 'vault show' 'vault stats' 'vault log' deploy 'deploy plan' 'deploy apply' 'deploy drift' 'deploy bootstrap' 'deploy release' 'deploy rollback' 'deploy releases' 'deploy restore' 'deploy status' 'deploy unlock' 'deploy adopt' 'deploy secret' 'deploy secret set' 'deploy secret list' 'deploy secret remove' config 'config show' 'config validate' 'config generate' ledger 'ledger list' 'ledger show' 'ledger verify' 'ledger export'
+        else if contains -- (string join -- ' ' $at $word) demo init status doctor backup 'backup run' 'backup copy' 'backup list' 'backup show' 'backup verify' 'backup prune' 'backup layers' restore binlog 'binlog ship' 'binlog list' 'binlog gaps' drill 'drill run' 'drill list' 'drill show' 'drill self-test' health 'health run' 'health watch' maintenance 'maintenance on' 'maintenance off' 'maintenance status' notify 'notify list' 'notify test' anomalies 'anomalies collect' 'anomalies run' 'anomalies list' 'anomalies rules' 'anomalies explain' 'anomalies mute' 'anomalies unmute' 'anomalies acknowledge' 'anomalies backtest' schedule 'schedule install' 'schedule list' 'schedule run' 'schedule serve' vault 'vault init' 'vault migrate' 'vault import' 'vault verify' 'vault checkpoint' 'vault prove' 'vault check-proof' 'vault renew' 'vault attack-test' 'vault search' 'vault show' 'vault stats' 'vault log' deploy 'deploy plan' 'deploy apply' 'deploy drift' 'deploy bootstrap' 'deploy release' 'deploy rollback' 'deploy releases' 'deploy restore' 'deploy status' 'deploy unlock' 'deploy adopt' 'deploy log-keys' 'deploy secret' 'deploy secret set' 'deploy secret list' 'deploy secret remove' config 'config show' 'config validate' 'config generate' ledger 'ledger list' 'ledger show' 'ledger verify' 'ledger export'
             set -a at $word
         end
     end
@@ -578,6 +578,7 @@ complete -c opsctl -n '__opsctl_is deploy' -f -a restore -d 'Bring a lost host\'
 complete -c opsctl -n '__opsctl_is deploy' -f -a status -d 'Say how deployments of each host stand: the lock, what waits for a confirmation, what was applied last.'
 complete -c opsctl -n '__opsctl_is deploy' -f -a unlock -d 'End what keeps others from changing a host, and take back what it did.'
 complete -c opsctl -n '__opsctl_is deploy' -f -a adopt -d 'On a host: write into its own ledger which plans were applied to it, by whom, and what came of them.'
+complete -c opsctl -n '__opsctl_is deploy' -f -a log-keys -d 'Make the keys by which hosts send their logs, for each host that has none yet.'
 complete -c opsctl -n '__opsctl_is deploy' -f -a secret -d 'Keep the secrets of an inventory, encrypted beside it.'
 complete -c opsctl -n '__opsctl_is deploy' -l help -s h -d 'Show this message and exit.'
 complete -c opsctl -n '__opsctl_is deploy plan' -l host -r -d 'Only this host. Repeatable.'
@@ -682,6 +683,13 @@ complete -c opsctl -n '__opsctl_is deploy adopt' -l debug -d 'Show tracebacks.'
 complete -c opsctl -n '__opsctl_is deploy adopt' -l no-color -d 'No colours; so does NO_COLOR=1.'
 complete -c opsctl -n '__opsctl_is deploy adopt' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
 complete -c opsctl -n '__opsctl_is deploy adopt' -l help -s h -d 'Show this message and exit.'
+complete -c opsctl -n '__opsctl_is deploy log-keys' -l config -r -d 'Settings file (default: ./ or /etc/opsctl/opsctl.toml).'
+complete -c opsctl -n '__opsctl_is deploy log-keys' -l json -d 'Answer in JSON (its schemas: docs/schemas).'
+complete -c opsctl -n '__opsctl_is deploy log-keys' -l quiet -s q -d 'Say nothing on success, show no progress.'
+complete -c opsctl -n '__opsctl_is deploy log-keys' -l debug -d 'Show tracebacks.'
+complete -c opsctl -n '__opsctl_is deploy log-keys' -l no-color -d 'No colours; so does NO_COLOR=1.'
+complete -c opsctl -n '__opsctl_is deploy log-keys' -l lock-wait -r -d 'Wait this long for another run\'s lock.'
+complete -c opsctl -n '__opsctl_is deploy log-keys' -l help -s h -d 'Show this message and exit.'
 complete -c opsctl -n '__opsctl_is deploy secret' -f -a set -d 'Keep what comes on standard input as a secret; another one of that name is replaced.'
 complete -c opsctl -n '__opsctl_is deploy secret' -f -a list -d 'Show the names of all secrets, and what uses them; a use without its secret exits with 4.'
 complete -c opsctl -n '__opsctl_is deploy secret' -f -a remove -d 'Forget a secret that nothing uses any more.'

@@ -100,6 +100,7 @@ USES: dict[str, Use] = {
     "deploy unlock": Use("{dir}/inventory.toml --host web1 --confirm web1", code=10),
     "deploy adopt": Use(),
     "deploy restore": Use("{dir}/inventory.toml --from {new}", code=2),
+    "deploy log-keys": Use("{dir}/inventory.toml", code=2),
     "drill list": Use(),
     "drill show": Use(),
     "drill self-test": Use("--fault wp-password", ((MANGLED, 2), (IDENTITY, 4)), once=True),

@@ -176,3 +176,21 @@ def test_a_unit_that_a_condition_of_its_own_holds_back_need_not_run_but_has_to_b
     assert unit.differs({**held, "held": False})
     assert unit.differs({**held, "enabled": False})
     assert Unit(name="clock.service", active=False).differs({**held, "active": True})
+
+
+LOGS = '\n[logs]\nhost = "web1"\ndays = 90\n'
+
+
+def test_logs_are_kept_in_the_region_by_a_host_that_is_there(tmp_path: Path) -> None:
+    assert load(tmp_path, DOCUMENTED + LOGS).logs is not None
+    elsewhere = DOCUMENTED.replace('name = "web1"\n', 'name = "web1"\nregion = "us-east"\n')
+    with pytest.raises(SettingsError, match="the logs would leave the region: 'web1' is in us-east"):
+        load(tmp_path, elsewhere + LOGS)
+    with pytest.raises(SettingsError, match="on a host that is not there: web9"):
+        load(tmp_path, DOCUMENTED + LOGS.replace("web1", "web9"))
+
+
+def test_a_host_without_a_key_for_its_logs_is_told_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="the key by which web1 sends its logs is missing") as caught:
+        files(load(tmp_path, DOCUMENTED + LOGS))
+    assert "opsctl deploy log-keys" in (caught.value.hint or "")

@@ -1,0 +1,151 @@
+"""What happens on one host is kept by another: nothing is lost while that is away, and nobody else may add to it."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyrage
+import pytest
+
+from opsctl.deploy.desired.logs import KEPT, KEYS
+from opsctl.deploy.desired.whole import desired
+from opsctl.deploy.inventory.inventory import Inventory, load_inventory
+from opsctl.deploy.reach import agent_on, target_of
+from opsctl.deploy.resources import Desired
+from tests.hosts.bases import logging_base
+from tests.hosts.desk import Desk, desk
+from tests.hosts.host import Host
+
+OURS, THEIRS = "10.232.77.1", "10.232.77.2"
+LOGS = f"""
+[logs]
+host = "logs1"
+days = 30
+address = "{THEIRS}"
+networks = ["{OURS}"]
+[secrets]
+recipients = ["{{recipient}}"]
+"""
+# Of all that a deployment makes, what takes part in this; the rest is tested elsewhere and takes a minute.
+CONCERNED = ("/etc/rsyslog.d/", KEYS, KEPT, "/etc/cron.daily/", "/etc/nftables.conf", "/etc/sudoers.d/", "rsyslog")
+WHO = {"who": "operator@here", "why": "a test"}
+FILE = f"{KEPT}/web1/$(date -u +%F).log"
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[dict[str, Host]]:
+    made = {name: Host.make(logging_base(), name) for name in ("web1", "logs1")}
+    try:
+        for host in made.values():
+            host.boot()
+        join(made["web1"], made["logs1"])
+        yield made
+    finally:
+        for host in made.values():
+            host.destroy()
+
+
+@pytest.fixture(scope="module")
+def operator(pair: dict[str, Host], tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    directory = tmp_path_factory.mktemp("operator")
+    made, identity = desk(directory, pair), pyrage.x25519.Identity.generate()
+    (directory / "identity").write_text(f"{identity}\n")
+    (directory / "identity").chmod(0o600)
+    with (directory / "opsctl.toml").open("a") as settings:
+        settings.write(f'[deploy]\nidentity_files = ["{directory}/identity"]\n')
+    with made.inventory.open("a") as inventory:
+        inventory.write(LOGS.format(recipient=identity.to_public()))
+    return made
+
+
+@pytest.fixture(scope="module")
+def sending(pair: dict[str, Host], operator: Desk) -> Host:
+    """The host that sends its logs, once both are deployed."""
+    code, document = operator.opsctl("deploy", "log-keys", operator.inventory)
+    assert (code, document["made"]) == (0, ["logs-authority", "logs-web1", "logs-logs1"])
+    inventory = load_inventory(operator.inventory, (operator.directory / "identity",))
+    for name in ("logs1", "web1"):
+        apply(inventory, operator, name)
+    return pair["web1"]
+
+
+def join(one: Host, other: Host) -> None:
+    """A network between two hosts, beside those that each has with this machine."""
+    ends = ((one, "between1", OURS), (other, "between2", THEIRS))
+    pids = [str(host._supervisor.pid) for host, _, _ in ends]
+    words = ["ip", "link", "add", "between1", "netns", pids[0], "type", "veth", "peer", "between2", "netns", pids[1]]
+    subprocess.run(words, check=True)
+    for (_, link, address), pid in zip(ends, pids, strict=True):
+        inside = ["nsenter", f"--target={pid}", "--net", "ip"]
+        subprocess.run([*inside, "address", "add", f"{address}/30", "dev", link], check=True)
+        subprocess.run([*inside, "link", "set", link, "up"], check=True)
+
+
+def apply(inventory: Inventory, operator: Desk, name: str) -> None:
+    """Make the part of a host that is about logs."""
+    whole = desired(inventory, inventory.host(name))
+    part = tuple(each for each in whole.resources if any(word in each.key for word in CONCERNED))
+    target = target_of(inventory, inventory.host(name))
+    plan = operator.plan_of(target, Desired(resources=part, actions=whole.actions, checks=whole.checks))
+    with agent_on(target, "root") as agent:
+        agent.apply(plan, who=WHO, revert_s=120)
+        agent.confirm(plan.id)
+
+
+def arrives(pair: dict[str, Host], text: str, count: int = 1) -> None:
+    """Wait until so many lines with a text are kept of the host that sends."""
+    waiting = f'until test "$(grep -c -- "{text}" {FILE})" -ge {count}; do sleep 0.2; done'
+    pair["logs1"].shell(waiting, timeout_s=90)
+
+
+def test_a_command_by_sudo_and_a_visit_arrive(pair: dict[str, Host], sending: Host) -> None:
+    sending.run("sudo", "-u", "www-data", "true")
+    sending.run("curl", "--silent", "--output", "/dev/null", "http://localhost/visited")
+    arrives(pair, "COMMAND=/usr/bin/true")
+    arrives(pair, "nginx-access.*GET /visited")
+
+
+def test_what_is_logged_while_the_other_is_away_arrives(pair: dict[str, Host], sending: Host) -> None:
+    sending.run("logger", "before-it-went")
+    arrives(pair, "before-it-went")
+    pair["logs1"].cut_power()
+    sending.shell("seq -f 'meanwhile-%g.' 1500 | logger; systemctl restart rsyslog; logger meanwhile-last.")
+    pair["logs1"].boot()
+    different = f"grep -o 'meanwhile-[0-9a-z]*\\.' {FILE} | sort -u | wc -l"
+    pair["logs1"].shell(f'until test "$({different})" -eq 1501; do sleep 0.2; done', timeout_s=40)
+
+
+def test_who_has_no_certificate_of_the_stack_is_refused(pair: dict[str, Host], sending: Host) -> None:
+    sending.shell(
+        "cd /root; openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=web1.acme.logs -keyout other.key"
+        " -out other.pem 2>/dev/null"
+    )
+    hello = "relp_version=0\\nrelp_software=test\\ncommands=syslog"
+    talk = f"(printf '1 open 49 {hello}\\n') | timeout 3 openssl s_client -quiet -connect {THEIRS}:6514"
+    ours = sending.shell(f"{talk} -cert {KEYS}/host.pem -key {KEYS}/host.key 2>&1 || :")
+    assert "200 OK" in ours
+    assert "200 OK" not in sending.shell(f"{talk} -cert /root/other.pem -key /root/other.key 2>&1 || :")
+    assert "200 OK" not in sending.shell(f"{talk} 2>&1 || :")
+
+
+def test_days_that_are_over_are_compressed_and_old_ones_deleted(pair: dict[str, Host], sending: Host) -> None:
+    keeper = pair["logs1"]
+    keeper.shell(
+        f"cd {KEPT}/web1; echo old >2020-01-01.log; gzip 2020-01-01.log; touch -d '31 days ago' 2020-01-01.log.gz;"
+        " echo young >2020-02-01.log; gzip 2020-02-01.log; touch -d '29 days ago' 2020-02-01.log.gz;"
+        " echo over >2020-03-01.log; touch -d '1 day ago' 2020-03-01.log;"
+        " run-parts --test /etc/cron.daily | grep opsctl"
+    )
+    keeper.run("/etc/cron.daily/opsctl-logs")
+    left = keeper.shell(f"cd {KEPT}/web1; ls").split()
+    assert left[:2] == ["2020-02-01.log.gz", "2020-03-01.log.gz"]
+    assert len(left) == 3
+
+
+def test_a_second_look_makes_no_keys_and_plans_no_change(sending: Host, operator: Desk, tmp_path: Path) -> None:
+    code, document = operator.opsctl("deploy", "log-keys", operator.inventory)
+    assert (code, document["made"]) == (0, [])
+    _, document = operator.opsctl("deploy", "plan", operator.inventory, "--host", "web1")
+    [host] = document["hosts"]
+    assert host["error"] is None
+    assert not [each for each in host["changes"] if any(word in each["what"] for word in CONCERNED)]
