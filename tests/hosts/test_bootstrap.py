@@ -50,6 +50,30 @@ $database->query('CREATE TABLE IF NOT EXISTS visits (n INT)');
 $database->query('INSERT INTO visits VALUES (1)');
 echo $site, ' ', $database->query('SELECT COUNT(*) FROM visits')->fetch_row()[0] > 0 ? 'wrote' : 'lost', "\\n";
 """
+# Installs something, as unattended-upgrades may at any time: whoever wants to do that, too, has to wait.
+BUSY = """
+import fcntl, glob, pathlib, time
+
+def wait_for(word):
+    while not any(b"apt-get" in text and word in text for text in map(words, glob.glob("/proc/[0-9]*/cmdline"))):
+        time.sleep(0.05)
+
+def words(path):
+    try:
+        return pathlib.Path(path).read_bytes()
+    except OSError:
+        return b""
+
+with open("/var/lib/dpkg/lock-frontend", "w") as frontend:
+    fcntl.lockf(frontend, fcntl.LOCK_EX)
+    with open("/var/lib/apt/lists/lock", "w") as lists:
+        fcntl.lockf(lists, fcntl.LOCK_EX)
+        pathlib.Path("/run/busy").touch()
+        wait_for(b"update")
+        time.sleep(1)
+    wait_for(b"install")
+    time.sleep(1)
+"""
 DEPLOYMENTS = "/var/lib/opsctl/deploy"
 REVERT = "/etc/systemd/system/opsctl-revert.timer"
 
@@ -104,8 +128,13 @@ def made(bare: Host, operator: Operator) -> Host:
     assert bare.run("systemctl", "is-system-running", check=False).stdout == "running\n"
     for program in ("nginx", "mariadbd", "php", "sudo", "nft", "curl", "cron"):
         assert bare.run("which", program, check=False).returncode == 1
+    bare.run("systemd-run", "--quiet", "--unit=busy", "python3", "-c", BUSY)
+    bare.shell("until test -e /run/busy; do sleep 0.05; done")
+    # What dpkg leaves when it is killed: apt refuses everything until that is finished.
+    bare.shell("dpkg-query --status tzdata >/var/lib/dpkg/updates/0000")
     code, document = bootstrap(operator)
     assert (code, document.get("message"), document.get("result")) == (0, None, "made")
+    assert bare.run("systemctl", "is-active", "busy", check=False).stdout == "inactive\n"
     assert [phase["name"] for phase in document["phases"]] == [
         "plan", "packages", "changes", "reloads", "health", "later", "confirmation", "second plan",
     ]  # fmt: skip
