@@ -11,7 +11,7 @@ from opsctl.cli.session import Session, command, new_group
 from opsctl.cli.views import deploy_secret as view
 from opsctl.core.errors import ExitCode, SettingsError
 from opsctl.deploy.inventory.inventory import load_inventory
-from opsctl.deploy.inventory.secrets import uses_of
+from opsctl.deploy.secret_uses import uses_of
 from opsctl.deploy.secrets import checked_name, value_of
 
 app = new_group("Keep the secrets of an inventory, encrypted beside it.")
@@ -39,7 +39,8 @@ def set_secret(session: Session, inventory: InventoryArgument, name: NameArgumen
 def list_secrets(session: Session, inventory: InventoryArgument) -> Answer:
     """Show the names of all secrets, and what uses them; a use without its secret exits with 4."""
     found = load_inventory(inventory, session.settings.deploy.identity_files)
-    document = view.listed(found.secrets_file.names(), uses_of(found.sites))
+    names = found.secrets_file.names()
+    document = view.listed(names, uses_of(found, names))
     missing = any(not each.there for each in document.secrets)
     code = ExitCode.FINDINGS if missing else ExitCode.DONE
     return Answer(document, lambda paint: view.list_text(document, inventory, paint), code)
@@ -57,7 +58,7 @@ def remove_secret(
     found = load_inventory(inventory, session.settings.deploy.identity_files)
     if confirm != name:
         raise SettingsError(f"'{confirm}' is not '{name}'", hint=f"--confirm {name}")
-    if uses := uses_of(found.sites).get(name):
+    if uses := uses_of(found, found.secrets_file.names()).get(name):
         raise SettingsError(
             f"the secret '{name}' is used: {', '.join(uses)}", where=str(inventory), hint="take it out there first"
         )

@@ -46,7 +46,7 @@ class Subject:
 
     def secret(self, name: str) -> str:
         """A secret of the inventory; where it goes has to be a `secret` file. Raises SettingsError, AuthError."""
-        return self.inventory.secrets_file.get(name).get_secret_value()
+        return self.inventory.secret(name).get_secret_value()
 
     def facts(self) -> dict[str, Any]:
         """What templates may name."""

@@ -1,10 +1,10 @@
 """The whole inventory: hosts, sites, who may come in, who is responsible. A file of the operator's machine."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from opsctl.core.errors import SettingsError
@@ -50,11 +50,22 @@ class Inventory(FileSettings):
     defaults: DefaultsSection = DefaultsSection()
     _origin: Path | None = PrivateAttr(None)
     _identity_files: tuple[Path, ...] = PrivateAttr(())
+    _ask: Callable[[str], SecretStr] | None = PrivateAttr(None)
 
     def opened_by(self, origin: Path, identity_files: tuple[Path, ...]) -> Self:
         """Say where the inventory lies, and what opens the secrets beside it."""
         self._origin, self._identity_files = origin.absolute(), identity_files
         return self
+
+    def asking(self, ask: Callable[[str], SecretStr]) -> Self:
+        """The same inventory, whose secrets are asked for in another way."""
+        other = self.model_copy()
+        other._ask = ask
+        return other
+
+    def secret(self, name: str) -> SecretStr:
+        """A secret. Raises SettingsError for one that is not there, AuthError, IntegrityError."""
+        return self._ask(name) if self._ask is not None else self.secrets_file.get(name)
 
     @property
     def origin(self) -> Path | None:

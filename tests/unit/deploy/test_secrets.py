@@ -14,6 +14,7 @@ from opsctl.deploy.inventory.inventory import Inventory, load_inventory
 from opsctl.deploy.plan import Plan, make_plan, parse_plan
 from opsctl.deploy.reach import target_of
 from opsctl.deploy.run import with_secrets
+from opsctl.deploy.secret_uses import uses_of
 from opsctl.deploy.secrets import SecretsFile, value_of
 
 VALUES = ("plain", 'a"b\\c', "two\nlines\n", "tab\tbell\x07del\x7f", "ümläut ☃", "'''", "[table]\nx = 1")
@@ -185,6 +186,11 @@ class TestPlans:
         with pytest.raises(OpsError, match="another one than the plan has seen") as caught:
             with_secrets(kept, inventory.secrets_file.identity_files)
         assert "hush" not in str(caught.value)
+
+    def test_all_that_is_asked_for_is_known_with_what_asks(self, inventory: Inventory) -> None:
+        assert uses_of(inventory, ()) == {"blog-env": ["blog: .env"]}
+        inventory.secrets_file.set("blog-env", SecretStr("hush"))
+        assert uses_of(inventory, ("blog-env",)) == {"blog-env": ["blog: .env"]}
 
     def test_a_name_with_a_way_out_of_the_site_is_refused(self, inventory: Inventory) -> None:
         origin = inventory.secrets_file.inventory
