@@ -176,6 +176,14 @@ def test_only_keys_open_it_and_what_sudo_does_is_written_down(made: Host, operat
     assert "origin=Debian,codename=bookworm" in upgrades
 
 
+def test_a_package_that_somebody_removed_comes_back(made: Host, operator: Operator) -> None:
+    made.shell("apt-get -qq remove --yes logrotate")
+    assert [change["what"] for change in operator.plan()] == ["package logrotate"]
+    operator.apply()
+    assert operator.plan() == []
+    assert made.run("systemctl", "is-active", "logrotate.timer").stdout == "active\n"
+
+
 def test_it_is_the_same_after_a_reboot(made: Host, operator: Operator) -> None:
     made.reboot()
     assert operator.plan() == []

@@ -49,7 +49,7 @@ def install(packages: list[Resource], units: list[Resource], journal: Journal) -
 @contextlib.contextmanager
 def _held(units: list[str], journal: Journal) -> Iterator[None]:
     """Let nothing start these units; a host that has a policy of its own keeps it."""
-    if POLICY.exists():
+    if POLICY.exists() or not units:
         yield
         return
     names = [word for unit in units for word in (unit, unit.removesuffix(".service"))]
