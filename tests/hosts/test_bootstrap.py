@@ -141,6 +141,7 @@ def made(bare: Host, operator: Operator) -> Host:
     for site in ("blog", "shop"):
         bare.write(f"/srv/{site}/releases/first/public/page.php", PAGE)
     bare.write("/srv/brochure/releases/first/public/index.html", "hello\n")
+    bare.write("/srv/api/releases/first/page", "hello\n")
     bare.run("systemctl", "enable", "--now", "api")
     bare.shell("until ss -Hltn | grep -q :8101; do sleep 0.1; done")
     return bare
