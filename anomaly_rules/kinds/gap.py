@@ -19,7 +19,7 @@ from opsctl.core.rule import Evidence, Labels, MetricId, Series, Verdict
 class Parameters(Params):
     """What `[rules.params]` of kind `gap` may say."""
 
-    chance: float = Field(1e-5, gt=0, lt=0.1, description="Silences less likely than this are findings.")
+    chance: float = Field(3e-5, gt=0, lt=0.1, description="Silences less likely than this are findings.")
     share: float = Field(0.0, ge=0, lt=0.5, description="An hour with less than this share of its usual is silent.")
     min_hours: int = Field(1, ge=1, description="Shorter silences never are findings.")
 
