@@ -72,6 +72,14 @@ port = 8102
 socket = true
 command = "/usr/bin/uvicorn --fd 3 app:app"
 health = "/health"
+
+[[sites]]
+name = "alone"
+kind = "python"
+domains = ["alone.example"]
+port = 8103
+command = "/usr/bin/python3 app.py"
+health = "/health"
 """
 SETTINGS = """
 [stack]
@@ -99,6 +107,17 @@ async def app(scope, receive, send):
     bad = scope["path"] == "/health" and {bad!r}
     await send({{"type": "http.response.start", "status": 500 if bad else 200}})
     await send({{"type": "http.response.body", "body": b"{text}"}})
+"""
+ALONE = """
+import http.server
+
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(500 if self.path == "/health" and {bad!r} else 200)
+        self.end_headers()
+        self.wfile.write(b"{text}")
+
+http.server.ThreadingHTTPServer(("127.0.0.1", 8103), Page).serve_forever()
 """
 
 
@@ -179,6 +198,7 @@ class Operator:
                 "public/health.php": "<?php http_response_code(500);" if bad else "<?php echo 'fine';",
             },
             "wsgi": {"app.py": WSGI.format(text=text, bad=bad)},
+            "alone": {"app.py": ALONE.format(text=text, bad=bad)},
             "asgi": {"app.py": ASGI.format(text=text, bad=bad)},
         }[site]
         for name, content in {**files, **(more or {})}.items():

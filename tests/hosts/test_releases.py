@@ -22,9 +22,19 @@ from tests.hosts.visitor import Visitor, ask
 # Asked in place, not while it is tried, it waits until somebody lets it go on.
 WAITING = """<?php
 if ($_SERVER['SERVER_ADDR'] == '{address}') {{
-    touch('/srv/blog/shared/public/wp-content/uploads/asked');
-    while (!file_exists('/srv/blog/shared/public/wp-content/uploads/go')) {{ usleep(50000); clearstatcache(); }}
+    touch('/srv/blog/tmp/asked');
+    while (!file_exists('/srv/blog/tmp/go')) {{ usleep(50000); clearstatcache(); }}
 }}
+"""
+# The same of a service, however it is asked.
+WAITING_SERVICE = """
+import pathlib, time
+def app(environ, start):
+    pathlib.Path("/srv/wsgi/tmp/asked").touch()
+    while not pathlib.Path("/srv/wsgi/tmp/go").exists():
+        time.sleep(0.05)
+    start("200 OK", [])
+    return [b"waited"]
 """
 UPLOADS = "/srv/blog/shared/public/wp-content/uploads"
 
@@ -104,6 +114,15 @@ def test_a_service_that_does_not_start_is_never_live(host: Host, operator: Opera
     assert (visitor.errors, len(visitor.pages)) == ([], 1)
 
 
+def test_a_service_that_listens_by_itself_is_live_or_taken_back(host: Host, operator: Operator) -> None:
+    operator.release("alone", operator.application("alone", "one"))
+    assert ask(host, "alone.example") == (200, "one")
+    with pytest.raises(OpsError, match=r"https://alone\.example/health answered: 500 "):
+        operator.release("alone", operator.application("alone", "two", bad=True))
+    host.shell("until curl --silent --fail 127.0.0.1:8103; do sleep 0.1; done")
+    assert ask(host, "alone.example") == (200, "one")
+
+
 def test_rolling_back_leads_to_the_last_good_one_and_enough_are_kept(host: Host, operator: Operator) -> None:
     three, four = [operator.release("brochure", operator.application("brochure", text)) for text in ("three", "four")]
     with pytest.raises(OpsError, match="answered: 404"):
@@ -180,11 +199,12 @@ def test_one_that_is_killed_while_it_is_tried_or_in_place_is_taken_back_by_the_n
     host: Host, operator: Operator, address: str
 ) -> None:
     before = live(host, "blog")
-    releasing = begin_to_wait(host, operator, address)
+    waiting = operator.application("blog", "waiting", more={"public/health.php": WAITING.format(address=address)})
+    releasing = begin_to_wait(host, operator, "blog", waiting)
     assert (live(host, "blog") == before) == (address == "127.0.0.2")
     host.shell("systemctl kill --signal=KILL 'opsctl-deploy-*.service'")
     assert (releasing.wait(), operator.recorded()) == (1, "open")
-    host.shell(f"touch {UPLOADS}/go")
+    host.shell("touch /srv/blog/tmp/go")
     operator.release("brochure", operator.application("brochure", f"next-{address}"))
     assert live(host, "blog") == before, "also a release of another site takes it back"
     operator.release("blog", operator.application("blog", f"good-{address}"))
@@ -195,22 +215,34 @@ def test_one_that_is_killed_while_it_is_tried_or_in_place_is_taken_back_by_the_n
     assert live(host, "blog") == Path(host.run("readlink", "/srv/blog/next").stdout.strip()).name
 
 
+def test_a_service_whose_trial_was_killed_does_not_go_on(host: Host, operator: Operator) -> None:
+    waiting = operator.application("wsgi", "waiting", more={"app.py": WAITING_SERVICE})
+    releasing = begin_to_wait(host, operator, "wsgi", waiting)
+    host.shell("systemctl kill --signal=KILL 'opsctl-deploy-*.service'; systemctl is-active wsgi@next.service")
+    assert releasing.wait() == 1
+    operator.release("wsgi", operator.application("wsgi", "four"))
+    assert ask(host, "wsgi.example") == (200, "four")
+    left = host.run("systemctl", "is-active", "wsgi@next.service", "wsgi@next.socket", check=False).stdout
+    assert left == "inactive\ninactive\n"
+
+
 def test_a_cut_connection_does_not_cut_a_release(host: Host, operator: Operator) -> None:
-    releasing = begin_to_wait(host, operator, "127.0.0.1")
+    waiting = operator.application("blog", "cut", more={"public/health.php": WAITING.format(address="127.0.0.1")})
+    releasing = begin_to_wait(host, operator, "blog", waiting)
     host.shell("for p in $(pgrep -f '[s]shd: ops@notty'); do kill -9 $p; done")
     assert (releasing.wait(), operator.recorded()) == (10, "open")
-    host.shell(f"touch {UPLOADS}/go")
+    host.shell("touch /srv/blog/tmp/go")
     host.shell("until ! systemctl list-units --plain 'opsctl-deploy-*' | grep -q running; do sleep 0.1; done")
     assert operator.releases("blog")[-1].live
 
 
-def begin_to_wait(host: Host, operator: Operator, address: str) -> "subprocess.Popen[bytes]":
-    """Begin a release of the blog whose check, by this address, waits until there is a file `go`; it waits now."""
-    host.shell(f"rm -f {UPLOADS}/asked {UPLOADS}/go")
-    waiting = operator.application("blog", "waiting", more={"public/health.php": WAITING.format(address=address)})
-    words = operator.words("deploy", "release", operator.inventory, "blog", waiting)
-    releasing = subprocess.Popen(words, stdout=subprocess.DEVNULL)
-    host.shell(f"until test -e {UPLOADS}/asked; do sleep 0.05; done")
+def begin_to_wait(host: Host, operator: Operator, site: str, waiting: Path) -> "subprocess.Popen[bytes]":
+    """Begin a release whose check waits until there is a file `go`; it waits now."""
+    host.shell(f"cd /srv/{site}/tmp; rm -f asked go")
+    releasing = subprocess.Popen(
+        operator.words("deploy", "release", operator.inventory, site, waiting), stdout=subprocess.DEVNULL
+    )
+    host.shell(f"until test -e /srv/{site}/tmp/asked; do sleep 0.05; done")
     return releasing
 
 

@@ -47,8 +47,10 @@ def text(document: DeployRelease, paint: Painter) -> Iterator[str]:
     """Say what is live."""
     body = document.released
     yield f"{paint(body.site, 'bold')} on {body.host}: {body.release} is {paint('live', 'green')}"
+    if body.said is not None:
+        yield printable(body.said)
     if body.before is not None:
-        yield f"before: {body.before}"
+        yield f"before it: {body.before}"
 
 
 def listed(found: Sequence[SiteReleases]) -> DeployReleases:

@@ -9,6 +9,7 @@ import contextlib
 import grp
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,7 +43,7 @@ def release(directory: Path) -> dict[str, Any]:
         before = kept.current
         try:
             _place(directory, bundle, kept, name)
-            status = _go_live(site, kept, name, directory, journal)
+            said = _go_live(site, kept, name, directory, journal)
         except BaseException as error:
             applying.take_back_after(error, directory, journal)
             kept.tidy(said=str(error))
@@ -51,13 +52,8 @@ def release(directory: Path) -> dict[str, Any]:
             return {"outcome": "failed", "release": name, "live": before, "said": str(error)}
         journal.note({"outcome": "applied"})
         kept.note(name, state=GOOD)
-        return {
-            "outcome": "live",
-            "release": name,
-            "before": before,
-            "status": status,
-            "gone": kept.prune(site["keep"]),
-        }
+        kept.prune(site["keep"])
+        return {"outcome": "live", "release": name, "before": before, "said": said}
 
 
 def rollback(directory: Path) -> dict[str, Any]:
@@ -70,7 +66,7 @@ def rollback(directory: Path) -> dict[str, Any]:
         if name == before:
             raise host.AgentError(f"{name} is live already")
         try:
-            status = _go_live(site, kept, name, directory, journal)
+            said = _go_live(site, kept, name, directory, journal)
         except UnhealthyError as error:
             applying.take_back_after(error, directory, journal)
             return {"outcome": "failed", "release": name, "live": before, "said": str(error)}
@@ -78,7 +74,7 @@ def rollback(directory: Path) -> dict[str, Any]:
         if before is not None and (kept.releases / f"{before}.json").exists():
             kept.note(before, state=LEFT)
         kept.note(name, state=GOOD)
-        return {"outcome": "live", "release": name, "before": before, "status": status, "gone": []}
+        return {"outcome": "live", "release": name, "before": before, "said": said}
 
 
 @contextlib.contextmanager
@@ -175,9 +171,12 @@ def _parents(path: Path, top: Path, group: int) -> None:
         os.chown(path.parent, 0, group)
 
 
-def _go_live(site: Site, kept: Releases, name: str, directory: Path, journal: Journal) -> int:
+def _go_live(site: Site, kept: Releases, name: str, directory: Path, journal: Journal) -> str:
     """Try a release, switch to it, look again. Raises UnhealthyError; the caller takes back what was done."""
     if site["rehearsed"]:
+        if site["tried_by"]:
+            # What a killed run leaves running would be taken for the next one that is tried.
+            journal.note({"undo": {"kind": "script", "script": shlex.join(("systemctl", "stop", *site["tried_by"]))}})
         _try(site, kept, name)
     link = {"type": "link", "path": f"{site['home']}/current", "target": f"releases/{name}"}
     (state,) = observe([link], show=False).values()
@@ -187,9 +186,9 @@ def _go_live(site: Site, kept: Releases, name: str, directory: Path, journal: Jo
     for action in bundle["actions"]:
         journal.note({"action": action["name"]})
         host.run(*action["argv"])
-    status = visit(site, LIVE)
+    said = visit(site, LIVE)
     kept.point("next", name)
-    return status
+    return said
 
 
 def _try(site: Site, kept: Releases, name: str) -> None:

@@ -117,16 +117,15 @@ class Releases:
         if current is not None:
             self.point("next", current)
 
-    def prune(self, keep: int) -> list[str]:
-        """Remove the oldest beyond `keep`; never the one that is live, never the one to go back to. Returns them."""
+    def prune(self, keep: int) -> None:
+        """Remove the oldest beyond `keep`; never the one that is live, never the one to go back to."""
         names = sorted(str(facts["name"]) for facts in self.known() if facts["state"] in (GOOD, LEFT))
         stay = {self.current, self.last_good()}
-        gone = [name for name in names[:-keep] if name not in stay]
-        for name in gone:
-            self._remove(self.releases / name)
+        for name in names[:-keep]:
+            if name not in stay:
+                self._remove(self.releases / name)
         if self.current != _EMPTY:
             self._remove(self.releases / _EMPTY)
-        return gone
 
     def _remove(self, directory: Path) -> None:
         """Remove a release; one that is half removed has no name any more, and the next run does the rest."""

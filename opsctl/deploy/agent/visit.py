@@ -22,8 +22,8 @@ class UnhealthyError(host.AgentError):
     """A release does not answer as it should; the message says what it answered."""
 
 
-def visit(site: dict[str, Any], address: str) -> int:
-    """Ask until it has answered well several times in a row, and return the last status.
+def visit(site: dict[str, Any], address: str) -> str:
+    """Ask until it has answered well several times in a row, and return what.
 
     `site` has its `domain`, the path `health`, `below` which a status is good, and `within_s` seconds in which that has
     to happen. Raises UnhealthyError with what was answered at last.
@@ -35,10 +35,11 @@ def visit(site: dict[str, Any], address: str) -> int:
         fine = isinstance(seen, int) and seen < site["below"]
         good = good + 1 if fine else 0
         bad = bad + 1 if isinstance(seen, int) and not fine and seen not in NOT_YET else 0
-        if isinstance(seen, int) and good == IN_A_ROW:
-            return seen
+        said = f"https://{site['domain']}{site['health']} answered: {seen}"
+        if good == IN_A_ROW:
+            return said
         if bad == FINAL or time.monotonic() > deadline:
-            raise UnhealthyError(f"https://{site['domain']}{site['health']} answered: {seen}")
+            raise UnhealthyError(said)
         time.sleep(PAUSE_S)
 
 
