@@ -16,6 +16,8 @@ from opsctl.deploy.reach import target_of
 from opsctl.deploy.run import with_secrets
 from opsctl.deploy.secret_uses import uses_of
 from opsctl.deploy.secrets import SecretsFile, value_of
+from tests.unit.deploy.test_inventory import load
+from tests.unit.deploy.test_opsctl_on_hosts import OFFSITE, described
 
 VALUES = ("plain", 'a"b\\c', "two\nlines\n", "tab\tbell\x07del\x7f", "ümläut ☃", "'''", "[table]\nx = 1")
 
@@ -191,6 +193,10 @@ class TestPlans:
         assert uses_of(inventory, ()) == {"blog-env": ["blog: .env"]}
         inventory.secrets_file.set("blog-env", SecretStr("hush"))
         assert uses_of(inventory, ("blog-env",)) == {"blog-env": ["blog: .env"]}
+
+    def test_what_a_host_is_opened_with_is_asked_for_by_the_host(self, tmp_path: Path) -> None:
+        found = load(tmp_path, described(tmp_path, OFFSITE + 'secret = "offsite-key"\n'))
+        assert uses_of(found, ()) == {"offsite-key": ["web1"]}
 
     def test_a_name_with_a_way_out_of_the_site_is_refused(self, inventory: Inventory) -> None:
         origin = inventory.secrets_file.inventory
