@@ -1,5 +1,7 @@
 """One site."""
 
+import ipaddress
+import re
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
@@ -16,6 +18,7 @@ _POLICIES = {
     "frame-ancestors 'self'; base-uri 'self'; form-action 'self'",
 }
 _POLICY = "default-src 'self'; frame-ancestors 'self'; base-uri 'self'; form-action 'self'"
+_ITSELF = ipaddress.ip_address("127.0.0.1")
 _LOGINS = {"wordpress": ("/wp-login.php", "/xmlrpc.php")}
 
 
@@ -101,6 +104,16 @@ class SitePlan(Section):
                 raise ValueError(f"a shared path is written from the release's directory, without dots: {path}")
             if paths.count(path) > 1 or any(other in path.parents for other in paths):
                 raise ValueError(f"a shared path lies in another one: {path}")
+        return self
+
+    @model_validator(mode="after")
+    def _host_may_ask_for_health(self) -> "SitePlan":
+        path = self.health.partition("?")[0]
+        networks = next((networks for pattern, networks in self.gates if re.match(pattern, path)), None)
+        if networks is not None and not any(_ITSELF in ipaddress.ip_network(each) for each in networks):
+            raise ValueError(
+                f"the host itself asks for {self.health}: allow {_ITSELF} there, or choose another `health`"
+            )
         return self
 
     @property

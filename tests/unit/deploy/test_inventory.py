@@ -161,6 +161,7 @@ def test_what_an_inventory_says_of_its_edge_goes_before_what_is_known_of_the_pro
         ('[defaults.site]\nallow = [{ path = "/a b", networks = ["192.0.2.1"] }]', "path"),
         ('[defaults.site]\nallow = [{ path = "/admin/", networks = ["192.0.2.1"] }]', "path"),
         ('[defaults.site]\nallow = [{ path = "/admin", networks = [] }]', "networks"),
+        ('[defaults.site]\nallow = [{ path = "/", networks = ["192.0.2.1"] }]', "the host itself asks for /"),
         ('[time]\nservers = ["ntp;"]', "servers"),
     ],
 )
@@ -194,3 +195,13 @@ def test_a_host_without_a_key_for_its_logs_is_told_how_to_get_one(tmp_path: Path
     with pytest.raises(SettingsError, match="the key by which web1 sends its logs is missing") as caught:
         files(load(tmp_path, DOCUMENTED + LOGS))
     assert "opsctl deploy log-keys" in (caught.value.hint or "")
+
+
+def test_a_whole_site_can_be_for_some_when_the_host_itself_is_one_of_them(tmp_path: Path) -> None:
+    closed = '[defaults.site]\nallow = [{ path = "/", networks = ["2001:db8::/32", "127.0.0.1"] }]\n'
+    conf = files(load(tmp_path, f"{DOCUMENTED}\n{closed}"))["/etc/nginx/sites-available/blog.conf"].data.decode()
+    assert '"~^/" $opsctl_blog_1;' in conf
+    beside = '[defaults.site]\nhealth = "/up?all=1"\nallow = [{ path = "/admin", networks = ["192.0.2.1"] }]\n'
+    assert load(tmp_path, f"{DOCUMENTED}\n{beside}").sites[0].gates == (
+        ("^(/index\\.php)?/admin(/|$)", ("192.0.2.1",)),
+    )
