@@ -76,7 +76,8 @@ def serial(host: Host, name: str) -> str:
 def wait_until_renewed(host: Host, name: str, before: str) -> None:
     """nginx goes on with the old one for a moment after it was told to reload."""
     asked = f"openssl s_client -connect 127.0.0.1:443 -servername {name} </dev/null 2>/dev/null"
-    host.shell(f"until test $({asked} | openssl x509 -noout -serial) != {before.strip()}; do sleep 0.1; done")
+    loop = f"until test $({asked} | openssl x509 -noout -serial) != {before.strip()}; do sleep 0.1; done"
+    host.run("timeout", "30", "sh", "-euc", loop)
 
 
 def test_every_name_of_a_site_is_certified_by_the_authority(
