@@ -7,7 +7,7 @@ The first time takes two minutes; then all is in the cache that tests/integratio
 import hashlib
 from pathlib import Path
 
-from opsctl.deploy.desired.ground import PACKAGES, PHP_PACKAGES
+from opsctl.deploy.desired import certificates, clock, ground, logs, program
 from tests.support.debian import Base, Recipe, base
 from tests.support.packaging import documented_packages, download_dependencies, locked_dependencies
 
@@ -97,7 +97,8 @@ def logging_base() -> Base:
 def bare_base() -> Base:
     """A host as a provider hands it over, with apt's packages on its own disk."""
     bare = base(Recipe(RELEASE, BARE_PACKAGES, script=_MAKE_BARE_BOOTABLE))
-    wanted = sorted({*PACKAGES, *PHP_PACKAGES, *DEPLOYED_PACKAGES, *documented_packages()})
+    subjects = (certificates.PACKAGES, clock.PACKAGES, ground.PACKAGES, ground.PHP_PACKAGES, logs.PACKAGES)
+    wanted = sorted(set().union(*subjects, program.PACKAGES, documented_packages()))
     return base(Recipe(RELEASE, on=bare, script=_MAKE_POOL.format(packages=" ".join(wanted))))
 
 
