@@ -3,7 +3,10 @@
 import importlib
 import sys
 
-NAMES = ("start", "backup", "files", "peers", "replay", "drill", "vault", "anomalies", "health", "repositories")
+NAMES = (
+    "start", "backup", "files", "peers", "replay", "drill", "vault", "anomalies", "health", "repositories",
+    "deploy",
+)  # fmt: skip
 
 
 def main() -> None:
