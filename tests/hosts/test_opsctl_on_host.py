@@ -4,7 +4,7 @@ import hashlib
 import json
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from opsctl.core.runner_ssh import SshRunner
 from opsctl.deploy.plan import make_plan
 from opsctl.deploy.remote import Agent
 from opsctl.deploy.resources import Desired, Program, Wheel
-from tests.hosts.bases import deployed_base
+from tests.hosts.bases import bare_base, deployed_base
 from tests.hosts.carried import wheels_to_carry
 from tests.hosts.deploying import Operator
 from tests.hosts.drilling import DrillHost
@@ -24,6 +24,7 @@ from tests.hosts.host import Host
 from tests.hosts.test_deploy_engine import TARGET
 from tests.hosts.test_runner import account
 from tests.hosts.wordpress import install_wordpress, post_story
+from tests.support.debian import Base
 from tests.support.sshd import Sshd, running_sshd
 
 INVENTORY = """
@@ -111,9 +112,9 @@ class Provider:
     def __init__(self) -> None:
         self._hosts: list[Host] = []
 
-    def make(self) -> Host:
+    def make(self, base: Callable[[], Base] = deployed_base) -> Host:
         """A new one."""
-        host = Host.make(deployed_base())
+        host = Host.make(base())
         self._hosts.append(host)
         host.boot()
         return host
@@ -290,7 +291,7 @@ def test_a_lost_host_is_brought_back_on_a_new_one_from_what_lay_off_it_alone(
     restored = shop.drill_host.directory / "restored"
     code, done = shop.drill_host.opsctl("restore", "--to", restored, "--latest")
     assert code == 0, done
-    new = provider.make()
+    new = provider.make(bare_base)
     shop.describe(new)
     code, done = shop.operator.opsctl("deploy", "bootstrap", shop.operator.inventory, "--why", "web1 was lost")
     assert code == 0, done
@@ -301,6 +302,7 @@ def test_a_lost_host_is_brought_back_on_a_new_one_from_what_lay_off_it_alone(
     assert new.run("mariadb", "-NBe", "SHOW TABLES IN blog").stdout == "", "the database is the new host's again"
     assert new.shell("ls -A /srv/blog/shared /srv /var/lib | grep restore || :") == ""
     new.run("systemctl", "start", "nginx")
+    new.shell("systemctl stop mariadb; mv /var/lib/mysql /var/lib/mysql.before-restore")  # as a run that was killed
     code, done = shop.drill_host.opsctl(*words)
     assert code == 0, done
     picture = f"/wp-content/uploads/{utcnow():%Y/%m}/picture.txt"

@@ -74,3 +74,19 @@ def test_a_host_that_is_not_there_is_unreachable(running: Host) -> None:
 def test_a_descriptor_does_not_cross_the_network(runner: SshRunner) -> None:
     with pytest.raises(OpsError, match="cannot be passed"):
         runner.run(command("true").prefixed((), pass_fds=(1,)), timeout_s=TIMEOUT_S)
+
+
+def test_input_comes_in_parts_and_what_cannot_be_had_of_it_is_said(runner: SshRunner) -> None:
+    def parts() -> Iterator[bytes]:
+        yield b"one "
+        yield b"two"
+
+    assert runner.run(command("cat"), timeout_s=TIMEOUT_S, stdin=parts()).text() == "one two"
+
+    def broken() -> Iterator[bytes]:
+        yield b"one "
+        raise OpsError("the file is gone")
+
+    with pytest.raises(OpsError, match="the file is gone"):
+        runner.run(command("cat"), timeout_s=TIMEOUT_S, stdin=broken())
+    assert runner.run(command("true"), timeout_s=TIMEOUT_S).ok, "the connection is none the worse"

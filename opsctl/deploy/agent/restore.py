@@ -21,7 +21,7 @@ from .apply import recover, refuse_while_waiting
 from .lock import HOME, locked
 
 STAGE = HOME / "restore"
-LOG = HOME / "restore.log"
+LOG = STAGE / "log"
 DATA = Path("/var/lib/mysql")
 UNITS = Path("/etc/systemd/system")
 MARK = "# Written by opsctl schedule install"
