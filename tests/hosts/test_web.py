@@ -10,14 +10,15 @@ from tests.hosts.deploying import Operator
 from tests.hosts.host import Host
 from tests.hosts.visitors import Visitor
 
-EDGE, PAST_THE_EDGE = "192.0.2.10", "192.0.2.200"
+# This machine takes them: of a range for measuring, in which no network it is in can lie (RFC 2544).
+EDGE, PAST_THE_EDGE = "198.18.7.10", "198.18.7.200"
 OFFICE, OUTSIDER = "203.0.113.7", "198.51.100.9"
 SITES = f"""
 [time]
 servers = ["ntp.acme.example"]
 
 [edge]
-networks = ["192.0.2.0/28", "2001:db8:e::/48"]
+networks = ["198.18.7.0/28", "2001:db8:e::/48"]
 direct = ["{PAST_THE_EDGE}"]
 
 [[sites]]
@@ -187,7 +188,7 @@ def test_a_name_that_is_not_here_is_not_spoken_to(edge: Visitor) -> None:
 def test_nobody_but_the_edge_and_who_is_named_gets_a_connection(
     deployed: Host, edge: Visitor, monitor: Visitor
 ) -> None:
-    other = Visitor(deployed, "192.0.2.100")
+    other = Visitor(deployed, "198.18.7.100")
     with pytest.raises(TimeoutError):
         other.get("www.acme.example", timeout_s=1)
     assert edge.get("www.acme.example").body == "hello"
@@ -285,7 +286,7 @@ def test_the_clock_is_set_by_the_servers_that_are_named(deployed: Host) -> None:
 def test_an_edge_that_is_known_takes_the_place_of_another(
     deployed: Host, operator: Operator, edge: Visitor, monitor: Visitor
 ) -> None:
-    networks = 'networks = ["192.0.2.0/28", "2001:db8:e::/48"]'
+    networks = 'networks = ["198.18.7.0/28", "2001:db8:e::/48"]'
     operator.inventory.write_text(operator.inventory.read_text().replace(networks, 'provider = "cloudflare"'))
     operator.plan()
     operator.apply()
