@@ -110,6 +110,7 @@ def test_a_service_that_does_not_start_is_never_live(host: Host, operator: Opera
     with Visitor(host, "wsgi.example") as visitor:
         with pytest.raises(OpsError, match="no visitor has seen it"):
             operator.release("wsgi", broken, health_s=2)
+        assert host.run("systemctl", "list-units", "--failed", "--plain", "--no-legend", "wsgi*").stdout == ""
         visitor.wait_for_more()
     assert (visitor.errors, len(visitor.pages)) == ([], 1)
 
