@@ -155,9 +155,9 @@ class Operator:
         done = subprocess.run(self.words(*words), capture_output=True, text=True, check=False)
         return done.returncode, json.loads(done.stdout)
 
-    def deploy(self) -> None:
-        """Make the bare host what the inventory says."""
-        assert self.opsctl("deploy", "plan", self.inventory, "--as", "root", "--out", self.directory)[0] == 0
+    def deploy(self, user: str = "root") -> None:
+        """Make the host what the inventory says."""
+        assert self.opsctl("deploy", "plan", self.inventory, "--as", user, "--out", self.directory)[0] == 0
         code, document = self.opsctl("deploy", "apply", self.directory / "web1.plan.json")
         assert code == 0, document
 

@@ -156,6 +156,12 @@ def test_uploads_and_what_else_is_shared_outlive_releases_and_code_is_nobody_s(h
     operator.release("blog", operator.application("blog", "after"))
     assert ask(host, "blog.example", "/wp-content/uploads/photo") == (200, "x")
     assert host.run("find", UPLOADS, "-name", "local").stdout == ""
+    host.run("ln", "-s", "/srv/brochure/current/public/index.html", f"{UPLOADS}/stolen.txt", user="blog")
+    host.run("ln", "-s", f"{UPLOADS}/photo", f"{UPLOADS}/own.txt", user="blog")
+    assert ask(host, "blog.example", "/wp-content/uploads/own.txt") == (200, "x")
+    stolen = ask(host, "blog.example", "/wp-content/uploads/stolen.txt")
+    assert stolen == ask(host, "blog.example", "/wp-content/uploads/none.txt"), "no site is read through another"
+    assert stolen != ask(host, "brochure.example", "/index.html")
     rights = host.shell("cd /srv/blog/current/; find public -maxdepth 1 ! -type l -printf '%u:%g %m %y\n'")
     assert set(rights.splitlines()) == {"root:blog 750 d", "root:blog 640 f"}
     assert host.run("cat", "/srv/blog/current/public/index.php", user="asgi", check=False).returncode == 1
@@ -267,6 +273,16 @@ def test_a_plan_sees_no_change_in_releases_and_all_are_there_after_a_reboot(host
     assert code == 0, document
     assert [live(host, site) for site in SITES] == before
     assert [ask(host, f"{site}.example")[0] for site in SITES] == [200, 200, 200, 200]
+
+
+def test_another_command_of_a_service_runs_at_once_and_no_visitor_notices(host: Host, operator: Operator) -> None:
+    operator.inventory.write_text(operator.inventory.read_text().replace("--workers 2", "--workers 3"))
+    with Visitor(host, "wsgi.example") as visitor:
+        operator.deploy("ops")
+        visitor.wait_for_more()
+    assert visitor.errors == []
+    running = host.shell("tr '\\0' ' ' </proc/$(systemctl show --value --property=MainPID wsgi)/cmdline")
+    assert "--workers 3" in running
 
 
 def test_who_released_what_and_why_is_listed(host: Host, operator: Operator) -> None:

@@ -157,6 +157,7 @@ def _share(site: Site, begun: Path, path: str, group: int) -> None:
         raise host.AgentError(f"the release brings {path}, which is shared: leave it out")
     up = "../" * (len(Path(path).parts) + 1)
     link.symlink_to(f"{up}shared/{path.rstrip('/')}")
+    os.lchown(link, target.stat().st_uid, group)  # nginx follows only links to what is their owner's
 
 
 def _parents(path: Path, top: Path, group: int) -> None:

@@ -38,11 +38,17 @@ class Entry(Section):
     spare: bool = False
 
 
+class Deed(Action):
+    """What is run after files change; with `for`, for each site that is any of these, whose name stands for {site}."""
+
+    traits: tuple[Trait, ...] = Field((), alias="for")
+
+
 class Table(Section):
     """All files, what is run after they change, and what judges them before."""
 
     files: tuple[Entry, ...]
-    actions: tuple[Action, ...]
+    actions: tuple[Deed, ...]
     checks: tuple[Check, ...]
 
 
@@ -83,6 +89,15 @@ def rendered(facts: Mapping[str, Any], sites: tuple[Any, ...], features: frozens
                 yield Absent(path=path, guarded=entry.guarded, then=entry.then)
 
 
+def actions(sites: tuple[Any, ...]) -> Iterator[Action]:
+    """What may have to be run on a host with these sites."""
+    for deed in table().actions:
+        concerned = [site.name for site in sites if site.traits.intersection(deed.traits)]
+        for name in concerned if deed.traits else [""]:
+            argv = tuple(word.replace("{site}", name) for word in deed.argv)
+            yield Action(name=deed.name.replace("{site}", name), argv=argv)
+
+
 def _file(entry: Entry, path: str, template: str, facts: Mapping[str, Any]) -> File:
     try:
         text = _environment().get_template(template).render(facts)
@@ -96,5 +111,5 @@ def _file(entry: Entry, path: str, template: str, facts: Mapping[str, Any]) -> F
         mode=entry.mode,
         guarded=entry.guarded,
         keep=entry.keep,
-        then=entry.then,
+        then=tuple(name.replace("{site}", facts["site"].name) for name in entry.then) if entry.traits else entry.then,
     )

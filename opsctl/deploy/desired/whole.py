@@ -2,7 +2,7 @@
 
 from opsctl.deploy.desired import backups, certificates, clock, database, ground, logs, program, settings, sites
 from opsctl.deploy.desired.subject import Subject
-from opsctl.deploy.desired.templates import rendered, table
+from opsctl.deploy.desired.templates import actions, rendered, table
 from opsctl.deploy.inventory.host import HostSection
 from opsctl.deploy.inventory.inventory import Inventory
 from opsctl.deploy.resources import Desired
@@ -35,4 +35,4 @@ def desired(inventory: Inventory, host: HostSection) -> Desired:
         *certificates.issued(subject),
     )
     health = tuple(sites.visit(site) for site in subject.sites)
-    return Desired(resources=resources, actions=table().actions, checks=table().checks, health=health)
+    return Desired(resources=resources, actions=tuple(actions(subject.sites)), checks=table().checks, health=health)
