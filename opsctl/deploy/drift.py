@@ -98,10 +98,11 @@ class Memory:
 def compare(before: Mapping[str, str], now: Mapping[str, str], planned: tuple[Change, ...]) -> tuple[Difference, ...]:
     """What was added, removed and changed; not again what the plan has shown already."""
     shown = {change.what.rstrip("/") for change in planned}
+    lines = tuple(f"line of {path} " for path in shown)
     found = []
     for what in sorted(before.keys() | now.keys()):
         was, is_now = before.get(what), now.get(what)
-        if was == is_now or what.removeprefix("file ") in shown or what in shown:
+        if was == is_now or what in shown or what.removeprefix("file ") in shown or what.startswith(lines):
             continue
         how: Literal["added", "removed", "changed"] = (
             "added" if was is None else "removed" if is_now is None else "changed"

@@ -213,7 +213,15 @@ def test_drift_finds_exactly_what_was_changed_by_hand(deployed: Host, operator: 
     deployed.shell("systemd-run --quiet --unit listener python3 -m http.server 9876")
     by_hand = (
         "echo '# by hand' >>/etc/nginx/nginx.conf",
-        "echo '* * * * * root true' >/etc/cron.d/odd",
+        "echo '* * * * * root true --password=x' >/etc/cron.d/odd",
+        "echo 'www-data ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/odd",
+        "echo '# by hand' >>/etc/sudoers.d/opsctl",
+        "chmod 0666 /etc/nginx/snippets/opsctl-headers.conf",
+        "chmod 0777 /srv/blog/shared",
+        "rm /etc/nginx/sites-enabled/api.conf",
+        "touch /etc/nginx/sites-enabled/default",
+        "usermod --shell /bin/sh blog",
+        "mariadb -e 'DROP USER blog@localhost'",
         "rm /etc/logrotate.d/nginx",
         "useradd --uid 4242 intruder",
         "echo 'ssh-ed25519 AAAA somebody@else' >>/home/ops/.ssh/authorized_keys",
@@ -229,6 +237,13 @@ def test_drift_finds_exactly_what_was_changed_by_hand(deployed: Host, operator: 
         "/etc/nginx/nginx.conf",
         "/home/ops/.ssh/authorized_keys",
         "unit cron.service",
+        "/etc/sudoers.d/opsctl",
+        "/etc/nginx/snippets/opsctl-headers.conf",
+        "/srv/blog/shared",
+        "/etc/nginx/sites-enabled/api.conf",
+        "/etc/nginx/sites-enabled/default",
+        "user blog",
+        "create the database of blog and its account",
     }
     found = {(each["how"], each["what"]) for each in host["differences"]}
     assert ("removed", "unit cron.service") not in found, "the plan says it already"
@@ -239,11 +254,13 @@ def test_drift_finds_exactly_what_was_changed_by_hand(deployed: Host, operator: 
         ("changed", "file /etc/passwd"),
         ("added", "port tcp 0.0.0.0:9876"),
     }
+    lines = {each["now"] for each in host["differences"] if each["what"].startswith("line of ")}
+    assert lines == {"* * * * * root true …", "www-data ALL=(ALL) NOPASSWD: ALL"}
     assert [each["now"] for each in host["differences"] if "dport 9876" in (each["now"] or "")]
     assert [each["now"] for each in host["differences"] if each["what"].startswith("key of ops")] == ["somebody@else"]
     undo = (
         "systemctl stop listener",
-        "rm /etc/cron.d/odd",
+        "rm /etc/cron.d/odd /etc/sudoers.d/odd",
         "userdel intruder",
         "nft -f /etc/nftables.conf",
         "touch /etc/logrotate.d/nginx",

@@ -1,6 +1,7 @@
 """What somebody could have added to a host without touching what a plan names: one line for each thing there is.
 
-Only names, hashes and fingerprints: the survey of a host goes to the operator's machine and is kept there.
+Names, hashes and fingerprints, and lines that hold no secret: the survey of a host goes to the operator's machine and
+is kept there.
 """
 
 import hashlib
@@ -17,7 +18,8 @@ from . import host
 # Directories in which a file that nobody planned changes what the host does.
 WATCHED = (
     "/etc/apt/apt.conf.d", "/etc/apt/sources.list.d", "/etc/apt/trusted.gpg.d", "/etc/cron.d", "/etc/cron.daily",
-    "/etc/cron.hourly", "/etc/cron.monthly", "/etc/cron.weekly", "/etc/ld.so.conf.d", "/etc/logrotate.d",
+    "/etc/cron.hourly", "/etc/cron.monthly", "/etc/cron.weekly", "/etc/ld.so.conf.d",
+    "/etc/letsencrypt/renewal-hooks", "/etc/logrotate.d",
     "/etc/mysql", "/etc/nginx", "/etc/pam.d", "/etc/php", "/etc/profile.d", "/etc/ssh", "/etc/sudoers.d",
     "/etc/systemd/system", "/etc/tmpfiles.d", "/usr/local/bin", "/usr/local/sbin", "/var/spool/cron/crontabs",
 )  # fmt: skip
@@ -25,6 +27,9 @@ FILES = (
     "/etc/apt/sources.list", "/etc/crontab", "/etc/environment", "/etc/group", "/etc/hosts", "/etc/ld.so.preload",
     "/etc/nftables.conf", "/etc/passwd", "/etc/rc.local", "/etc/sudoers",
 )  # fmt: skip
+SUDOERS = ("/etc/sudoers", "/etc/sudoers.d")
+CRON = ("/etc/crontab", "/etc/cron.d", "/var/spool/cron/crontabs")
+_TIMES = re.compile(r"@\S+|\S+(\s+\S+){4}")
 _COUNTERS = re.compile(r"counter packets \d+ bytes \d+")
 _PROCESS = re.compile(r'"([^"]+)"')
 
@@ -32,7 +37,7 @@ _PROCESS = re.compile(r'"([^"]+)"')
 def survey() -> dict[str, str]:
     """Everything found: what it is, and what it is like."""
     found: dict[str, str] = {}
-    for lines in (_files(), _accounts(), _keys(), _units(), _sockets(), _packages(), _firewall()):
+    for lines in (_files(), _sudoers(), _cron(), _accounts(), _keys(), _units(), _sockets(), _packages(), _firewall()):
         found.update(lines)
     return found
 
@@ -57,6 +62,33 @@ def _file(path: Path) -> Iterator[tuple[str, str]]:
             yield f"file {path}", f"{owner}:{group} {stat.S_IMODE(found.st_mode):04o} {digest}"
     except FileNotFoundError:
         return
+
+
+def _sudoers() -> Iterator[tuple[str, str]]:
+    """What lets people become others, line by line."""
+    for path, line in _lines(SUDOERS):
+        yield _named(path, line), line
+
+
+def _cron() -> Iterator[tuple[str, str]]:
+    """What runs by itself, when, and as whom; not what it is told, which may be secret."""
+    for path, line in _lines(CRON):
+        if times := _TIMES.match(line):
+            words = line[times.end() :].split()
+            shown = words[: 1 if "crontabs" in path.parts else 2]
+            yield _named(path, line), " ".join([times[0], *shown, *(["…"] if len(words) > len(shown) else [])])
+
+
+def _named(path: Path, line: str) -> str:
+    return f"line of {path} {hashlib.sha256(line.encode()).hexdigest()[:16]}"
+
+
+def _lines(names: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
+    """The lines of files, and of those in directories, that are more than a comment."""
+    for path in map(Path, names):
+        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+            text = file.read_text(errors="replace") if file.is_file() else ""
+            yield from ((file, line.strip()) for line in text.splitlines() if line.strip() and line.strip()[0] != "#")
 
 
 def _accounts() -> Iterator[tuple[str, str]]:
