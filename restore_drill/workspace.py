@@ -42,20 +42,18 @@ def scratch_directory(parent: Path, *, prefix: str = PREFIX) -> Iterator[Path]:
     _require_passable(parent)
     remove_dead(parent, prefix=prefix)
     name = f"{prefix}{os.getpid()}-{secrets.token_hex(4)}"
-    try:
+    lock = None
+    try:  # from before the lock is made: a signal may raise between any two lines
         lock = _create_lock(parent / f"{name}{LOCK}")
-    except OSError as error:
-        raise OpsError(
-            f"no scratch directory can be made here: {error.strerror}", where=str(parent), hint="drill.scratch_dir"
-        ) from error
-    try:
         failpoint("scratch.locked")
         yield parent / name
     finally:
         failpoint("scratch.before_removal")
         remove_tree(parent / name)
         failpoint("scratch.after_removal")
-        _drop_lock(parent / f"{name}{LOCK}", lock)
+        (parent / f"{name}{LOCK}").unlink(missing_ok=True)
+        if lock is not None:
+            os.close(lock)
 
 
 def remove_dead(parent: Path, *, prefix: str = PREFIX) -> int:
@@ -105,16 +103,19 @@ def _lay_out(root: Path) -> ScratchPaths:
 
 
 def _create_lock(path: Path) -> int:
-    while True:
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
+    try:
+        while True:
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             fcntl.flock(lock, fcntl.LOCK_EX)
             if _is_still(path, lock):  # else another run took it for a dead one's, between these two lines
                 return lock
-        except BaseException:  # told to end already
-            path.unlink(missing_ok=True)
-            raise
-        os.close(lock)
+            os.close(lock)
+    except OSError as error:
+        raise OpsError(
+            f"no scratch directory can be made here: {error.strerror}",
+            where=str(path.parent),
+            hint="drill.scratch_dir",
+        ) from error
 
 
 def _take_lock(path: Path) -> int | None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from opsctl.core.errors import OpsError
-from restore_drill.workspace import remove_dead, workspace
+from restore_drill import workspace as module
+from restore_drill.workspace import remove_dead, scratch_directory, workspace
 
 DIES = """
 import os, sys
@@ -79,3 +80,16 @@ def test_a_lock_that_is_a_link_is_left_alone(parent: Path) -> None:
 def test_a_parent_that_is_not_there_is_named(parent: Path) -> None:
     with pytest.raises(OpsError, match="no such directory"), workspace(parent / "none"):
         pass
+
+
+def test_a_signal_right_after_the_lock_was_made_leaves_nothing(parent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    create = module._create_lock
+
+    def told_to_end(path: Path) -> int:
+        create(path)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "_create_lock", told_to_end)
+    with pytest.raises(KeyboardInterrupt), scratch_directory(parent):
+        pass
+    assert list(parent.iterdir()) == []
