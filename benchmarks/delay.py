@@ -37,8 +37,7 @@ def slow_ways(ways: dict[str, str], round_trip_s: float) -> Iterator[Counter]:
     try:
         yield counter
     finally:
-        for server in servers:
-            loop.call_soon_threadsafe(server.close)
+        asyncio.run_coroutine_threadsafe(_end(servers), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
 
@@ -56,6 +55,15 @@ async def _serve(ways: dict[str, str], delay_s: float, counter: Counter) -> list
 
         servers.append(await asyncio.start_server(lead, address, PORT))
     return servers
+
+
+async def _end(servers: list[asyncio.Server]) -> None:
+    for server in servers:
+        server.close()
+    passing = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in passing:
+        task.cancel()
+    await asyncio.gather(*passing, return_exceptions=True)
 
 
 async def _pass(
