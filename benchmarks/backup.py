@@ -1,4 +1,4 @@
-"""`backup run` against the stock pipeline it is made of, and what opsctl itself needs in memory."""
+"""A full `backup run` against the stock pipeline it is made of, and what opsctl itself needs in memory."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ GIB = 1 << 30
 _MEMORY = """
 import pickle, resource, sys
 from backup.run import run_backup
-run_backup(pickle.load(sys.stdin.buffer))
+run_backup(pickle.load(sys.stdin.buffer), kind="full")
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
@@ -47,12 +47,12 @@ def main() -> None:
             figures = compare(
                 {
                     "mariadb-backup | zstd -1 -T2 | age": partial(stock, server, host),
-                    "opsctl backup run": partial(run_backup, host),
+                    "opsctl backup run --kind full": partial(run_backup, host, kind="full"),
                 }
             )
             kind = "encrypted" if encrypted else "plain"
             show(f"Backup of 1 GiB in {kind} tables", figures, "aim at 1.10")
-            phases = run_backup(host).phases
+            phases = run_backup(host, kind="full").phases
             print("  phases: " + ", ".join(f"{phase.name} {phase.duration_s:.2f} s" for phase in phases))
     print("\nMemory of opsctl itself  (aim at 150 MB, the same at every size)")
     for tenths in (1, 20):
