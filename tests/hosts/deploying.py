@@ -63,6 +63,11 @@ allowed_signers = "{directory}/allowed"
         """The inventory."""
         return self.directory / "acme.toml"
 
+    @property
+    def kept(self) -> Path:
+        """The plan that was kept."""
+        return self.directory / "web1.plan.json"
+
     def describe(self, host: Host, text: str) -> None:
         """Write the inventory of a host: `text` is all but who comes in, and where."""
         stack = STACK.format(
@@ -96,7 +101,7 @@ allowed_signers = "{directory}/allowed"
 
     def apply_again(self) -> dict[str, Any]:
         """Make the changes of the plan, if there are any; the answer."""
-        code, done = self.opsctl("deploy", "apply", self.directory / "web1.plan.json", "--why", "a test")
+        code, done = self.opsctl("deploy", "apply", self.kept, "--why", "a test")
         assert code == 0, done
         [host] = done["hosts"]
         found: dict[str, Any] = host

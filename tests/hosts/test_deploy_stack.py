@@ -1,43 +1,18 @@
 """A whole stack on a host, from its inventory: everything of it works, and a second plan is empty."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from opsctl.core.process import Command, Completed
 from opsctl.core.runner_ssh import SshRunner
-from opsctl.core.signing import allowed_signers_line, create_key
 from opsctl.deploy.inventory.inventory import load_inventory
 from opsctl.deploy.records import Who
 from opsctl.deploy.run import plan_hosts
+from tests.hosts.deploying import Operator
 from tests.hosts.host import Host
 
-INVENTORY = """
-[stack]
-name = "acme"
-region = "here"
-residency = "EU"
-
-[contacts]
-security = "mailto:security@acme.example"
-security_expires = "2027-06-30T00:00:00Z"
-
-[access]
-keys = ["{key}"]
-ssh_from = ["{gateway}"]
-
-[[hosts]]
-name = "web1"
-address = "{address}"
-host_key = "{host_key}"
-key_file = "{key_file}"
-
+SITES = """
 [[sites]]
 name = "brochure"
 kind = "static"
@@ -60,67 +35,11 @@ command = "/usr/bin/python3 -m http.server --bind 127.0.0.1 8101"
 """
 
 
-def inventory_of(host: Host, directory: Path) -> Path:
-    path = directory / "acme.toml"
-    path.write_text(
-        INVENTORY.format(
-            key=(host.place / "identity.pub").read_text().strip(),
-            gateway=host.gateway,
-            address=host.address,
-            host_key=" ".join(host.host_key.split()[:2]),
-            key_file=host.identity,
-        )
-    )
-    return path
-
-
-@dataclass(frozen=True)
-class Operator:
-    """The operator's machine: settings, an inventory, a key to sign plans with."""
-
-    directory: Path
-    inventory: Path
-
-    def opsctl(self, *words: str | Path) -> tuple[int, dict[str, Any]]:
-        """Run a command; return its exit code and its document."""
-        arguments = [sys.executable, "-m", "opsctl", *map(str, words), "--json"]
-        settings = self.directory / "opsctl.toml"
-        done = subprocess.run([*arguments, "--config", settings], capture_output=True, text=True, check=False)
-        return done.returncode, json.loads(done.stdout)
-
-    def plan(self, *words: str) -> list[dict[str, Any]]:
-        """The changes of the only host; its plan is kept."""
-        code, document = self.opsctl("deploy", "plan", self.inventory, "--out", self.directory, *words)
-        [host] = document["hosts"]
-        assert (code, host["error"]) == (0, None)
-        changes: list[dict[str, Any]] = host["changes"]
-        return changes
-
-    @property
-    def kept(self) -> Path:
-        """The plan that was kept."""
-        return self.directory / "web1.plan.json"
-
-
 @pytest.fixture(scope="module")
 def operator(running: Host, tmp_path_factory: pytest.TempPathFactory) -> Operator:
-    directory = tmp_path_factory.mktemp("operator")
-    create_key(directory / "key", "operator@here")
-    (directory / "allowed").write_text(allowed_signers_line("operator@here", directory / "key.pub"))
-    (directory / "opsctl.toml").write_text(
-        f"""[stack]
-name = "acme"
-[machine]
-place = "operator"
-state_dir = "{directory}/state"
-lock_dir = "{directory}/lock"
-[trust]
-signer = "operator@here"
-signing_key = "{directory}/key"
-allowed_signers = "{directory}/allowed"
-"""
-    )
-    return Operator(directory, inventory_of(running, directory))
+    made = Operator.make(tmp_path_factory.mktemp("operator"))
+    made.describe(running, SITES)
+    return made
 
 
 @pytest.fixture(scope="module")
