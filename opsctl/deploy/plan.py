@@ -11,7 +11,8 @@ from opsctl.core.canonical import canonical, parse_versioned, sha256_hex
 from opsctl.core.clock import new_id, utcnow
 from opsctl.core.errors import OpsError
 from opsctl.core.ssh import SshAccount
-from opsctl.deploy.resources import Absent, Base, Desired, File, Found, Package, Resource, Verb
+from opsctl.deploy.resource import Base, Found, Verb
+from opsctl.deploy.resources import Absent, Desired, File, Package, Resource
 
 VERSION = 1
 
