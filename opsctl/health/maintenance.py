@@ -2,7 +2,6 @@
 
 import contextlib
 import ipaddress
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,10 +22,8 @@ from opsctl.health.records import MAINTENANCE, VERSION, MaintenanceBody
 from opsctl.health.settings import MaintenanceSection, VisitSection
 from opsctl.health.snippets import HTTP_FILE, SERVER_FILE, http_snippet, server_snippet
 from opsctl.health.state import DIRECTORY, Maintenance, current, state_file
-from opsctl.health.visit import MAINTENANCE_STATUS, follow
+from opsctl.health.visit import follow
 
-SETTLE_S = 10.0
-POLL_S = 0.1
 LONGEST_PAGE = 64 << 10
 
 
@@ -89,8 +86,7 @@ def switch_on(desk: Desk, *, reason: str, until: datetime, allow: Sequence[str],
         failpoint("maintenance.before_reload")
         problem = nginx.reload_config(desk.runner, desk.config)
         _record(desk, "on", wanted)
-    # Whether this machine itself is let through is nginx's to know.
-    return Switched(wanted, problem, _settled(desk, MAINTENANCE_STATUS, patient=problem is None and not through))
+    return Switched(wanted, problem, tuple(map(_visit, desk.visits)))
 
 
 def switch_off(desk: Desk, *, lock_wait_s: float = 0.0) -> Switched:
@@ -104,7 +100,7 @@ def switch_off(desk: Desk, *, lock_wait_s: float = 0.0) -> Switched:
         state_file(desk.machine.state_dir).unlink(missing_ok=True)
         nginx.test_config(desk.runner, desk.config)
         problem = nginx.reload_config(desk.runner, desk.config)
-    return Switched(None, problem, _settled(desk, None, patient=problem is None))
+    return Switched(None, problem, tuple(map(_visit, desk.visits)))
 
 
 def _network(text: str) -> str:
@@ -163,17 +159,6 @@ def _or_as_before(desk: Desk) -> Iterator[None]:
             else:
                 replace_file(file, data)
         raise
-
-
-def _settled(desk: Desk, wanted: int | None, *, patient: bool) -> tuple[Seen, ...]:
-    """What visits get; a patient one asks until it is as wanted, since nginx's old workers answer a little longer."""
-    end = time.monotonic() + (SETTLE_S if patient else 0)
-    while True:
-        seen = tuple(_visit(visit) for visit in desk.visits)
-        right = all((each.status == MAINTENANCE_STATUS) is (wanted == MAINTENANCE_STATUS) for each in seen)
-        if right or time.monotonic() >= end:
-            return seen
-        time.sleep(POLL_S)
 
 
 def _visit(visit: VisitSection) -> Seen:

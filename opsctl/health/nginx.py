@@ -1,6 +1,8 @@
 """nginx as maintenance needs it: whether it includes the snippets, and how it is told to read them."""
 
+import os
 import re
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -13,6 +15,9 @@ from opsctl.health.snippets import HTTP_FILE, SERVER_FILE
 from opsctl.stack.nginx import Directive, read_nginx
 
 TIMEOUT_S = 30.0
+TAKEN_UP_S = 30.0
+POLL_S = 0.02
+PID_FILE = Path("/run/nginx.pid")  # where Debian's build has it, when the configuration does not say
 # A redirect, a refusal (444 is nginx's own word for hanging up), or an address, which is a redirect.
 _AWAY = re.compile(r"3\d\d$|4\d\d$|https?://|\$scheme://")
 _RENEWAL = "/.well-known/acme-challenge"
@@ -72,9 +77,45 @@ def test_config(runner: Runner, config: Path) -> None:
 
 
 def reload_config(runner: Runner, config: Path) -> str | None:
-    """Let the running nginx read its configuration again; why it did not."""
+    """Let the running nginx read its configuration again, and wait until it alone is what visitors get; why it is not.
+
+    `nginx -s reload` only sends a signal. The workers there were answer on until the new ones have begun, and for good
+    when the master finds something wrong that no test finds, such as an address that is taken.
+    """
+    master = _master(config)
+    before = _workers(master) if master else frozenset()
     done = runner.run(command("nginx", "-c", config, "-s", "reload"), timeout_s=TIMEOUT_S)
-    return None if done.ok else _said(done)
+    if not done.ok:
+        return _said(done)
+    end = time.monotonic() + TAKEN_UP_S
+    while master and before & _workers(master):
+        if time.monotonic() >= end:
+            return f"its workers answer as before {TAKEN_UP_S:.0f} s later; why is in its error log"
+        time.sleep(POLL_S)
+    return None
+
+
+def _master(config: Path) -> int | None:
+    """Who is told to reload: the process that the pid file names."""
+    named = [each.args[0] for each in read_nginx(Path("/"), config).directives if each.name == "pid"]
+    try:
+        return int(Path(named[0] if named else PID_FILE).read_text())
+    except (OSError, ValueError):
+        return None  # nobody is told, and nginx says so
+
+
+def _workers(master: int) -> frozenset[int]:
+    """The workers that take visitors: one that has been told to end writes that into its title, and takes no more."""
+    found = set()
+    for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
+        try:
+            title = Path(f"/proc/{pid}/cmdline").read_bytes()
+            parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has just ended
+        if parent == master and title.startswith(b"nginx: worker process") and b"shutting down" not in title:
+            found.add(pid)
+    return frozenset(found)
 
 
 def _said(done: Completed) -> str:

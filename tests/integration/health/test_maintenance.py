@@ -1,7 +1,7 @@
 """`opsctl maintenance` with a real nginx: visitors see it, those let through do not, and it ends by itself."""
 
 import http.client
-import time
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -43,16 +43,6 @@ def ask(nginx: Nginx, host: str, path: str = "/") -> tuple[int, http.client.HTTP
         connection.close()
 
 
-def settled(nginx: Nginx, host: str, status: int) -> None:
-    """Wait until nginx's new workers answer, and the old ones, which go on for a moment, no longer do."""
-    end = time.monotonic() + 60
-    in_a_row = 0
-    while in_a_row < 20:
-        found = ask(nginx, host)[0]
-        in_a_row = in_a_row + 1 if found == status else 0
-        assert time.monotonic() < end, found
-
-
 def settings(program: Program, nginx: Nginx, *more: str) -> None:
     """With `more`, the machine's nginx is this one."""
     program.settings(*(VISITS.format(name=name, port=nginx.ports["web"]) for name in ("blog", "shop")), *more)
@@ -79,7 +69,7 @@ def test_visitors_of_every_site_get_503_a_page_and_a_time_to_come_back(program: 
     code, answer = on(program, until=until)
     assert (code, answer["problem"]) == (0, None)
     assert [(visit["name"], visit["status"]) for visit in answer["visits"]] == [("blog", 503), ("shop", 503)]
-    settled(nginx, "blog.example", 503)
+    assert ask(nginx, "blog.example")[0] == 503
     status, headers, body = ask(nginx, "blog.example", "/some/page?x=1")
     assert status == 503
     assert parsedate_to_datetime(str(headers["Retry-After"])) == until
@@ -96,17 +86,17 @@ def test_those_let_through_and_renewals_of_certificates_do_not_see_it(program: P
     code, answer = on(program, "--allow", "127.0.0.1", "--allow", "2001:db8::/32")
     assert code == 0
     assert answer["maintenance"]["allow"] == ["127.0.0.1/32", "2001:db8::/32"]
-    settled(nginx, "blog.example", 200)
+    assert ask(nginx, "blog.example")[0] == 200
     assert ask(nginx, "blog.example")[::2] == (200, "blog")
     on(program, "--allow", "198.51.100.0/24")
-    settled(nginx, "blog.example", 503)
+    assert ask(nginx, "blog.example")[0] == 503
     assert ask(nginx, "blog.example", "/.well-known/acme-challenge/token")[0] == 200
 
 
 def test_it_ends_by_itself_when_its_time_has_come(program: Program, nginx: Nginx) -> None:
     until = datetime.fromtimestamp(int(utcnow().timestamp()) + 6, UTC)
     on(program, until=until)
-    settled(nginx, "blog.example", 503)
+    assert ask(nginx, "blog.example")[0] == 503
     seen: list[tuple[int, datetime]] = []
     while not seen or seen[-1][0] == 503:
         status = ask(nginx, "blog.example")[0]
@@ -118,9 +108,9 @@ def test_it_ends_by_itself_when_its_time_has_come(program: Program, nginx: Nginx
 
 def test_a_503_of_the_site_itself_is_not_taken_for_maintenance(program: Program, nginx: Nginx) -> None:
     on(program)
-    settled(nginx, "blog.example", 503)
+    assert ask(nginx, "blog.example")[0] == 503
     on(program, "--allow", "127.0.0.1")
-    settled(nginx, "blog.example", 200)
+    assert ask(nginx, "blog.example")[0] == 200
     status, headers, body = ask(nginx, "blog.example", "/busy")
     assert status == 503
     assert headers["Retry-After"] is None
@@ -144,7 +134,7 @@ def test_a_page_of_ones_own_is_shown(program: Program, nginx: Nginx) -> None:
     page.write_text('<p class="x">Back soon: 5 $ "off" \\ } ;</p>')
     settings(program, nginx, f'[maintenance]\npage = "{page}"\n')
     on(program)
-    settled(nginx, "shop.example", 503)
+    assert ask(nginx, "shop.example")[0] == 503
     assert ask(nginx, "shop.example")[2] == '<p class="x">Back soon: 5 &#36; "off" \\ } ;</p>'
 
 
@@ -172,6 +162,18 @@ def test_what_nginx_refuses_is_taken_back(program: Program, nginx: Nginx) -> Non
     assert "no_such_word" in answer["message"]
     assert list((program.directory / "state/maintenance").iterdir()) == []
     assert program.json("maintenance", "status")[1]["maintenance"] is None
+
+
+def test_what_nginx_does_not_take_up_is_told(program: Program, nginx: Nginx, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("opsctl.health.nginx.TAKEN_UP_S", 4.0)
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # `nginx -t` says nothing of it
+        address = f"listen 127.0.0.1:{taken.getsockname()[1]}; server_name taken; return 444;"
+        config = nginx.config.read_text()
+        nginx.config.write_text(config.replace("default_type text/plain;", f"server {{ {address} }}"))
+        code, answer = on(program)
+    assert code == 3
+    assert "answer as before" in answer["problem"]
+    assert ask(nginx, "blog.example")[0] == 200
 
 
 def test_an_nginx_that_does_not_run_takes_it_up_when_it_starts(program: Program) -> None:
@@ -208,5 +210,5 @@ def test_where_nothing_can_be_read_off_makes_it_good(program: Program, nginx: Ng
     state.write_text("{")
     assert program.run("health", "run").returncode == 1
     assert program.run("maintenance", "off").returncode == 0
-    settled(nginx, "blog.example", 200)
+    assert ask(nginx, "blog.example")[0] == 200
     assert program.run("health", "run").returncode == 0
