@@ -9,11 +9,11 @@ import pytest
 
 from opsctl.core.errors import ExitCode, OpsError
 from opsctl.core.runner_ssh import SshRunner
+from opsctl.deploy.desired.templates import actions
 from opsctl.deploy.plan import Plan, Target, make_plan
 from opsctl.deploy.remote import HOME, Agent
 from opsctl.deploy.resources import (
     Absent,
-    Action,
     Check,
     Desired,
     Directory,
@@ -33,7 +33,7 @@ TARGET = Target(
 )
 WHO = {"who": "operator@here", "why": "a test"}
 NGINX = Check(name="nginx", argv=("nginx", "-t"), concerns=("/etc/nginx/",))
-RELOAD = Action(name="reload nginx", argv=("systemctl", "reload", "nginx"))
+RELOAD = next(action for action in actions(()) if action.name == "reload nginx")
 SITE = "/etc/nginx/conf.d/site.conf"
 
 
@@ -75,8 +75,7 @@ def everything(running: Host) -> str:
 
 
 def answers(running: Host, text: str) -> None:
-    """nginx goes on with the old configuration for a moment after it was told to reload."""
-    running.shell(f"until test $(curl -s localhost:8080) = {text}; do sleep 0.1; done", timeout_s=30)
+    assert running.shell("curl -s localhost:8080") == text
 
 
 ALL = (
@@ -126,6 +125,20 @@ def test_what_a_program_itself_refuses_is_never_in_place(running: Host, agent: A
     bad = (User(name="late", home="/srv/late"), file("/etc/shop.other", b"x"), vhost("no such directive;"))
     with pytest.raises(OpsError, match=r"nothing was changed: the check 'nginx' refuses .*unknown directive"):
         apply(agent, desired(*bad))
+    assert everything(running) == before
+    answers(running, "one")
+
+
+def test_what_nginx_does_not_take_up_takes_everything_back(running: Host, agent: Agent) -> None:
+    apply(agent, desired(*ALL))
+    before = everything(running)
+    running.run("systemd-run", "--unit=taken", "python3", "-m", "http.server", "--bind", "127.0.0.1", "8081")
+    running.shell("until ss -Hltn | grep -q :8081; do sleep 0.1; done")
+    try:  # `nginx -t` says nothing of it
+        with pytest.raises(OpsError, match=r"(?s)goes on by its old configuration.*bind\(\) to .*8081 failed"):
+            apply(agent, desired(*ALL[:-1], vhost("listen 127.0.0.1:8081; return 200 two;")))
+    finally:
+        running.shell("systemctl stop taken")
     assert everything(running) == before
     answers(running, "one")
 
