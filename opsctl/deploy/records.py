@@ -13,6 +13,7 @@ from opsctl.core.result import Outcome
 
 KIND = "deploy"
 UNLOCK = "deploy-unlock"
+FULL_RESTORE = "full-restore"
 VERSION = 1
 _OUTCOMES = {"applied": Outcome.PASSED, "unchanged": Outcome.PASSED, "open": Outcome.COULD_NOT_RUN}
 
@@ -52,6 +53,27 @@ class DeployBody(BaseModel):
     result: str
     missed: tuple[str, ...] = ()
     told_by: Literal["operator", "host"] = "operator"
+
+
+class FullRestoreBody(BaseModel):
+    """The body of a record of kind `full-restore`: a host that was lost works again, on what lay off it alone.
+
+    `database` says how far its database reaches. `since` is when it was lost, or when its restore began, where nobody
+    said; `total_s` are the seconds from then until its sites answered, `restore_s` those of `opsctl restore` and
+    `in_place_s` those of putting it in place.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str
+    backup: str
+    database: str
+    since: datetime
+    restore_s: float
+    in_place_s: float
+    total_s: float
+    actor: str
+    origin: str
 
 
 class UnlockBody(BaseModel):

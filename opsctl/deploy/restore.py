@@ -13,8 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from opsctl.core.clock import utcnow
 from opsctl.core.errors import OpsError, SettingsError
 from opsctl.core.ledger import Ledger
@@ -24,34 +22,11 @@ from opsctl.deploy.desired import database, settings
 from opsctl.deploy.desired.sites import visit
 from opsctl.deploy.desired.subject import Subject
 from opsctl.deploy.reach import agent_on, target_of
-from opsctl.deploy.records import Who
+from opsctl.deploy.records import FULL_RESTORE, VERSION, FullRestoreBody, Who
 
-KIND = "full-restore"
-VERSION = 1
 RESTORES = "restore"
 CHUNK = 1 << 18
 _BLOCK = 512
-
-
-class FullRestoreBody(BaseModel):
-    """The body of a record of kind `full-restore`: a host that was lost works again, on what lay off it alone.
-
-    `database` says how far its database reaches. `since` is when it was lost, or when its restore began, where nobody
-    said; `total_s` are the seconds from then until its sites answered, `restore_s` those of `opsctl restore` and
-    `in_place_s` those of putting it in place.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    host: str
-    backup: str
-    database: str
-    since: datetime
-    restore_s: float
-    in_place_s: float
-    total_s: float
-    actor: str
-    origin: str
 
 
 @dataclass(frozen=True)
@@ -107,7 +82,7 @@ def restore_host(
     )
     ledger.append(
         Record[FullRestoreBody](
-            kind=KIND,
+            kind=FULL_RESTORE,
             version=VERSION,
             subject=subject.inventory.stack.name,
             started=lost,

@@ -16,6 +16,7 @@ from opsctl.core.errors import ExitCode
 from opsctl.core.ledger import Ledger
 from opsctl.core.result import Outcome
 from opsctl.core.words import counted
+from opsctl.deploy.records import FULL_RESTORE, FullRestoreBody
 from opsctl.settings import Settings
 
 
@@ -28,6 +29,15 @@ class Due:
 
 
 @dataclass(frozen=True)
+class FullRestore:
+    """A lost host that works again: which, since when (UTC), and the seconds from its loss until its sites answered."""
+
+    host: str
+    finished: datetime
+    total_s: float
+
+
+@dataclass(frozen=True)
 class Status:
     """One look at a stack. `off_host_until` is how far it can be brought back when the host is lost."""
 
@@ -37,6 +47,7 @@ class Status:
     reach: Reach
     off_host_until: datetime | None
     last_drill: Drilled | None
+    last_full_restore: FullRestore | None
     copies: tuple[Behind, ...]
     due: tuple[Due, ...]
 
@@ -62,6 +73,7 @@ def look(
         reach=reach,
         off_host_until=max((until for until in off_host if until is not None), default=None),
         last_drill=max(drills, key=lambda drill: drill.finished, default=None),
+        last_full_restore=_full_restore(ledger, settings.stack.name),
         copies=tuple(copies),
         due=(
             *_unseen(surveys),
@@ -76,6 +88,14 @@ def look(
 def exit_code(surveys: Sequence[Survey]) -> ExitCode:
     """3 when a repository could not be looked at, else 0: that something is due is no failure of the look."""
     return ExitCode.PARTIAL if any(each.problem for each in surveys) else ExitCode.DONE
+
+
+def _full_restore(ledger: Ledger, stack: str) -> FullRestore | None:
+    """The newest; it stands in the ledger of the machine that has the identities."""
+    newest = None
+    for entry in ledger.query(FULL_RESTORE, stack):
+        newest = entry.record_of(FullRestoreBody)
+    return None if newest is None else FullRestore(newest.body.host, newest.finished, newest.body.total_s)
 
 
 def _unseen(surveys: Sequence[Survey]) -> Iterator[Due]:

@@ -6,7 +6,7 @@ from typing import Literal
 from opsctl.cli.output import Document, Painter
 from opsctl.cli.table import figures
 from opsctl.cli.words import seconds, when
-from opsctl.deploy.restore import FullRestoreBody
+from opsctl.deploy.records import FullRestoreBody
 
 
 class DeployRestore(Document):

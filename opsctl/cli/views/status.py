@@ -36,6 +36,14 @@ class LastDrill(BaseModel):
     backup: str
 
 
+class LastFullRestore(BaseModel):
+    """The newest host that was lost and works again, and the seconds from its loss until its sites answered."""
+
+    host: str
+    finished: datetime
+    total_s: float
+
+
 class RepositoryState(BaseModel):
     """A repository; `problem` says why it could not be looked at, None when it was."""
 
@@ -70,6 +78,7 @@ class StatusDocument(Document):
     warning: str | None
     off_host_until: datetime | None
     last_drill: LastDrill | None
+    last_full_restore: LastFullRestore | None
     repositories: tuple[RepositoryState, ...]
     copies: tuple[CopyState, ...]
     layers: tuple[Layer, ...]
@@ -101,7 +110,7 @@ def _never(layer: Layer) -> str:
 
 def document_of(stack: str, status: Status) -> StatusDocument:
     """The look as a document."""
-    drill = status.last_drill
+    drill, lost = status.last_drill, status.last_full_restore
     return StatusDocument(
         stack=stack,
         at=status.at,
@@ -110,6 +119,9 @@ def document_of(stack: str, status: Status) -> StatusDocument:
         warning=status.reach.warning,
         off_host_until=status.off_host_until,
         last_drill=LastDrill(finished=drill.finished, passed=drill.passed, backup=drill.backup) if drill else None,
+        last_full_restore=(
+            LastFullRestore(host=lost.host, finished=lost.finished, total_s=lost.total_s) if lost else None
+        ),
         repositories=tuple(
             RepositoryState(
                 name=each.name,
@@ -141,6 +153,8 @@ def text(document: StatusDocument, paint: Painter) -> Iterator[str]:
     yield ""
     yield from _recoverable(document, paint)
     yield from _drilled(document.last_drill, paint)
+    if (lost := document.last_full_restore) is not None:
+        yield f"The last host that was lost, {lost.host}, was back in {seconds(lost.total_s)}, {ago(lost.finished)}."
     yield ""
     yield from layers_text(document.layers, paint)
     yield ""
