@@ -55,14 +55,17 @@ def test_jobs_run_again_and_again_until_it_is_told_to_end(machine: Recorded) -> 
 
 def test_a_run_that_was_missed_while_it_was_not_there_is_caught_up_once(machine: Recorded) -> None:
     ago, tomorrow = datetime.now(UTC) - timedelta(days=2), datetime.now(UTC) + timedelta(hours=20)
-    machine.add(f'[[jobs]]\nname = "ledger-verify"\ncalendar = "{tomorrow:*-*-* %H:%M}"\n{ONLY}')
+    machine.add(f'[[jobs]]\nname = "ledger-verify"\ncalendar = "{tomorrow:*-*-* %H:%M}"\n')
+    machine.add(ONLY.replace('name = "health"\nenabled = false', 'name = "health"\ncalendar = "*:*:0/3"'))
     (machine.directory / "state/schedule.json").write_text(f'{{"ledger-verify": "{iso(ago)}"}}')
     with serving(machine) as service:
         assert "passed" in line(service, "ledger-verify:")
     with serving(machine) as service:
+        line(service, "health:")  # which is not before what was missed
         service.send_signal(signal.SIGINT)
         service.communicate()
-    assert len(machine.runs()) == 1
+    assert service.returncode == ExitCode.INTERRUPTED
+    assert [run.body.job for run in machine.runs()].count("ledger-verify") == 1
 
 
 def test_what_runs_when_it_is_told_to_end_is_ended_and_recorded(machine: Recorded) -> None:
