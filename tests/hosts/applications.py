@@ -1,8 +1,5 @@
 """An operator who releases applications of every kind onto a host: each shows a text, and says whether it works."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,34 +7,15 @@ from typing import Any
 
 from opsctl.core.ledger import Ledger
 from opsctl.core.progress import Silent
-from opsctl.core.signing import allowed_signers_line, create_key
 from opsctl.deploy.inventory.inventory import load_inventory
 from opsctl.deploy.records import Who
 from opsctl.deploy.releases.model import Release, ReleaseBody
 from opsctl.deploy.releases.run import Order, list_releases, release, rollback, site_of
 from opsctl.overview import wire
 from opsctl.settings import load_settings
-from tests.hosts.host import Host
+from tests.hosts.operators import Operator
 
 INVENTORY = """
-[stack]
-name = "acme"
-region = "here"
-residency = "EU"
-
-[contacts]
-security = "mailto:security@acme.example"
-security_expires = "2027-06-30T00:00:00Z"
-
-[access]
-keys = ["{key}"]
-
-[[hosts]]
-name = "web1"
-address = "{address}"
-host_key = "{host_key}"
-key_file = "{key_file}"
-
 [defaults.site]
 host = "web1"
 keep = 3
@@ -81,18 +59,6 @@ port = 8103
 command = "/usr/bin/python3 app.py"
 health = "/health"
 """
-SETTINGS = """
-[stack]
-name = "acme"
-[machine]
-place = "operator"
-state_dir = "{directory}/state"
-lock_dir = "{directory}/lock"
-[trust]
-signer = "operator@here"
-signing_key = "{directory}/key"
-allowed_signers = "{directory}/allowed"
-"""
 SITES = ("brochure", "blog", "wsgi", "asgi")
 WSGI = """
 def app(environ, start):
@@ -122,44 +88,13 @@ http.server.ThreadingHTTPServer(("127.0.0.1", 8103), Page).serve_forever()
 
 
 @dataclass(frozen=True)
-class Operator:
-    """The operator's machine: settings, an inventory, applications."""
+class Releaser(Operator):
+    """An operator with applications."""
 
-    directory: Path
-
-    @classmethod
-    def make(cls, directory: Path, host: Host) -> "Operator":
-        """An operator for one host."""
-        create_key(directory / "key", "operator@here")
-        (directory / "allowed").write_text(allowed_signers_line("operator@here", directory / "key.pub"))
-        (directory / "opsctl.toml").write_text(SETTINGS.format(directory=directory))
-        (directory / "acme.toml").write_text(
-            INVENTORY.format(
-                key=(host.place / "identity.pub").read_text().strip(),
-                address=host.address,
-                host_key=" ".join(host.host_key.split()[:2]),
-                key_file=host.identity,
-            )
-        )
-        return cls(directory)
-
-    @property
-    def inventory(self) -> Path:
-        return self.directory / "acme.toml"
-
-    def words(self, *words: str | Path) -> list[str]:
-        return [sys.executable, "-m", "opsctl", *map(str, words), "--json", "--config", f"{self.directory}/opsctl.toml"]
-
-    def opsctl(self, *words: str | Path) -> tuple[int, dict[str, Any]]:
-        """Run a command; return its exit code and its document."""
-        done = subprocess.run(self.words(*words), capture_output=True, text=True, check=False)
-        return done.returncode, json.loads(done.stdout)
-
-    def deploy(self, user: str = "root") -> None:
+    def deploy(self, user: str = "ops") -> None:
         """Make the host what the inventory says."""
-        assert self.opsctl("deploy", "plan", self.inventory, "--as", user, "--out", self.directory)[0] == 0
-        code, document = self.opsctl("deploy", "apply", self.directory / "web1.plan.json")
-        assert code == 0, document
+        self.plan("--as", user)
+        self.apply()
 
     def recorded(self) -> str:
         """What the newest record of a release says came of it."""

@@ -11,7 +11,10 @@ from tests.support.debian import cache_directory
 from tests.support.packaging import PROJECT, locked_dependencies
 
 LOCK = PROJECT / "requirements.lock"
-[FETCH] = re.findall(r"^```sh\n(sed .*?)^```$", (PROJECT / "docs/deploy.md").read_text(), re.MULTILINE | re.DOTALL)
+_MANUAL = (PROJECT / "docs/deploy.md").read_text()
+[_COMMANDS] = re.findall(r"^```sh\n(sed .*?)^```$", _MANUAL, re.MULTILINE | re.DOTALL)
+[_EXTRA] = re.findall(r"^Repositories in S3 need opsctl's extra: `'(.*)'`\.$", _MANUAL, re.MULTILINE)
+FETCH = _COMMANDS.replace("./opsctl-*-py3-none-any.whl", _EXTRA)
 
 
 def wheels_to_carry(wheel: Path, directory: Path) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 import pyrage
 
 from opsctl.core.signing import allowed_signers_line, create_key
+from opsctl.core.store.s3_connection import S3Bucket
 from tests.support.sshd import Sshd
 
 
@@ -22,8 +23,8 @@ class DrillHost:
     keys: pyrage.x25519.Identity
 
     @classmethod
-    def make(cls, directory: Path, sshd: Sshd, folder: str) -> "DrillHost":
-        """Make identities, a key, and settings that know the off-site store alone."""
+    def make(cls, directory: Path, sshd: Sshd, folder: str, bucket: S3Bucket) -> "DrillHost":
+        """Make identities, a key, and settings that know the off-site stores alone."""
         made = cls(directory, pyrage.x25519.Identity.generate(), pyrage.x25519.Identity.generate())
         for name, identity in (("data", made.data), ("keys", made.keys)):
             (directory / f"{name}.identity").write_text(f"{identity}\n")
@@ -51,6 +52,13 @@ user = "{server.user}"
 key_file = "{server.key_file}"
 host_keys = {json.dumps(server.host_keys)}
 path = "{folder}"
+[[repositories]]
+name = "bucket"
+kind = "s3"
+bucket = "{bucket.bucket}"
+endpoint = "{bucket.endpoint}"
+path_style = true
+credentials_file = "{bucket.credentials_file}"
 [drill]
 identity_files = ["{directory}/data.identity"]
 keys_identity_files = ["{directory}/keys.identity"]

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyrage
 import pytest
 
-from tests.hosts.deploying import Operator
 from tests.hosts.host import Host
-from tests.hosts.test_deploy_stack import fetch
+from tests.hosts.operators import Operator
+from tests.hosts.visitors import fetch
 from tests.integration.secrets.sentinels import Sentinels
 
 SITES = """
@@ -200,21 +199,10 @@ def test_a_host_that_is_deployed_is_left_to_plan_and_apply(made: Host, operator:
     assert "opsctl deploy apply" in error["hint"]
 
 
-def send(operator: Operator, name: str, text: str) -> None:
-    words = ("deploy", "secret", "set", operator.inventory, name, "--config", operator.directory / "opsctl.toml")
-    done = subprocess.run(
-        [sys.executable, "-m", "opsctl", *words], input=text.encode(), capture_output=True, check=True
-    )
-    assert text not in (done.stdout + done.stderr).decode()
-
-
 def test_a_secret_goes_to_its_site_and_nowhere_else(made: Host, operator: Operator) -> None:
-    identity = pyrage.x25519.Identity.generate()
-    (operator.directory / "identity").write_text(f"{identity}\n")
-    with (operator.directory / "opsctl.toml").open("a") as settings:
-        settings.write(f'[deploy]\nidentity_files = ["{operator.directory}/identity"]\n')
+    recipient = operator.open_secrets()
     text = operator.inventory.read_text().replace('name = "blog"\n', 'name = "blog"\nfiles = {".env" = "blog-env"}\n')
-    operator.inventory.write_text(f'{text}\n[secrets]\nrecipients = ["{identity.to_public()}"]\n')
+    operator.inventory.write_text(f'{text}\n[secrets]\nrecipients = ["{recipient}"]\n')
     code, document = operator.opsctl("deploy", "secret", "list", operator.inventory)
     assert (code, document["secrets"]) == (4, [{"name": "blog-env", "there": False, "uses": ["blog: .env"]}])
     code, document = operator.opsctl("deploy", "plan", operator.inventory)
@@ -222,10 +210,10 @@ def test_a_secret_goes_to_its_site_and_nowhere_else(made: Host, operator: Operat
     assert "no secret 'blog-env'" in document["hosts"][0]["error"]
 
     first, second = "SMTP=sentinel-one", "SMTP=sentinel-two"
-    send(operator, "blog-env", first)
+    operator.keep_secret("blog-env", first)
     [change] = operator.plan()
     assert (change["what"], change["diff"]) == ("/srv/blog/shared/.env", ["+(secret)"])
-    send(operator, "blog-env", second)
+    operator.keep_secret("blog-env", second)
     code, error = operator.opsctl("deploy", "apply", operator.directory / "web1.plan.json", "--why", "x")
     assert code == 1
     assert "another one than the plan has seen" in error["message"]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.hosts.authority import DIRECTORY, Authority
-from tests.hosts.deploying import Operator
 from tests.hosts.host import Host
+from tests.hosts.operators import Operator
 
 SITES = """
 [[sites]]

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import pytest
 
 from opsctl.deploy.resources import file
-from tests.hosts.desk import Desk, desk
 from tests.hosts.host import Host
+from tests.hosts.operators import Operator
 from tests.support.debian import Base
 
 # Long enough for a busy machine to answer, short enough to wait for a host that never will.
@@ -36,8 +36,9 @@ def stack_only(customer_base: Base) -> Iterator[Callable[[str], Host]]:
 
 
 @pytest.fixture(scope="module")
-def operator(pair: dict[str, Host], tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk(tmp_path_factory.mktemp("operator"), pair, timeout_s=PATIENCE_S)
+def operator(pair: dict[str, Host], tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    made = Operator.make(tmp_path_factory.mktemp("operator"))
+    return made.describe(pair, user="root", timeout_s=PATIENCE_S)
 
 
 @contextmanager
@@ -53,15 +54,19 @@ def hung(host: Host) -> Iterator[None]:
 def test_two_stacks_are_deployed_at_the_same_time(
     pair: dict[str, Host], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    desks = [desk(tmp_path_factory.mktemp(name), {name: host}) for name, host in pair.items()]
-    plans = [each.plan(name, file("/etc/stack", b"x")) for each, name in zip(desks, pair, strict=True)]
-    with desks[0].started("deploy", "apply", plans[0]) as one, desks[1].started("deploy", "apply", plans[1]) as two:
+    ours, theirs = (
+        Operator.make(tmp_path_factory.mktemp(name)).describe({name: host}, user="root") for name, host in pair.items()
+    )
+    first, second = (
+        each.plan_part(name, file("/etc/stack", b"x")) for each, name in zip((ours, theirs), pair, strict=True)
+    )
+    with ours.started("deploy", "apply", first) as one, theirs.started("deploy", "apply", second) as two:
         results = [json.loads(child.communicate()[0])["result"] for child in (one, two)]
     assert results == ["applied", "applied"]
 
 
-def test_one_apply_changes_several_hosts_at_the_same_time(pair: dict[str, Host], operator: Desk) -> None:
-    plans = [operator.plan(name, file("/etc/same", name.encode()), kept_as="same") for name in pair]
+def test_one_apply_changes_several_hosts_at_the_same_time(pair: dict[str, Host], operator: Operator) -> None:
+    plans = [operator.plan_part(name, file("/etc/same", name.encode()), kept_as="same") for name in pair]
     code, document = operator.opsctl("deploy", "apply", *plans)
     assert (code, document["result"]) == (0, "applied")
     assert [each["host"] for each in document["hosts"]] == ["web1", "web2"]
@@ -69,10 +74,11 @@ def test_one_apply_changes_several_hosts_at_the_same_time(pair: dict[str, Host],
 
 
 def test_two_operators_on_one_host_come_one_after_the_other(
-    pair: dict[str, Host], operator: Desk, tmp_path_factory: pytest.TempPathFactory
+    pair: dict[str, Host], operator: Operator, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    other = desk(tmp_path_factory.mktemp("other"), {"web1": pair["web1"]})
-    plans = [each.plan("web1", file(f"/etc/of-{n}", b"x"), kept_as="both") for n, each in enumerate((operator, other))]
+    other = Operator.make(tmp_path_factory.mktemp("other")).describe(pair["web1"], user="root")
+    both = enumerate((operator, other))
+    plans = [each.plan_part("web1", file(f"/etc/of-{number}", b"x"), kept_as="both") for number, each in both]
     wait = ("--lock-wait", "120")
     with (
         operator.started("deploy", "apply", plans[0], *wait) as one,
@@ -82,8 +88,8 @@ def test_two_operators_on_one_host_come_one_after_the_other(
     assert results == ["applied", "applied"]
 
 
-def test_a_host_that_hangs_holds_up_no_other(pair: dict[str, Host], operator: Desk) -> None:
-    plans = [operator.plan(name, file("/etc/hung", b"x"), kept_as="hung") for name in pair]
+def test_a_host_that_hangs_holds_up_no_other(pair: dict[str, Host], operator: Operator) -> None:
+    plans = [operator.plan_part(name, file("/etc/hung", b"x"), kept_as="hung") for name in pair]
     with hung(pair["web2"]):
         code, document = operator.opsctl("deploy", "apply", *plans)
         assert (code, document["result"]) == (3, "partly")
@@ -96,8 +102,8 @@ def test_a_host_that_hangs_holds_up_no_other(pair: dict[str, Host], operator: De
         assert (code, [each["error"] is None for each in document["hosts"]]) == (3, [True, False])
 
 
-def test_two_plans_of_one_host_are_not_applied_together(operator: Desk) -> None:
-    plans = [operator.plan("web1", file("/etc/twice", name), kept_as=name.decode()) for name in (b"one", b"two")]
+def test_two_plans_of_one_host_are_not_applied_together(operator: Operator) -> None:
+    plans = [operator.plan_part("web1", file("/etc/twice", name), kept_as=name.decode()) for name in (b"one", b"two")]
     code, error = operator.opsctl("deploy", "apply", *plans)
     assert code == 2
     assert "two of these plans are of the same host" in error["message"]

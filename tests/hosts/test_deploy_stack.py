@@ -9,8 +9,9 @@ from opsctl.core.runner_ssh import SshRunner
 from opsctl.deploy.inventory.inventory import load_inventory
 from opsctl.deploy.records import Who
 from opsctl.deploy.run import plan_hosts
-from tests.hosts.deploying import Operator
 from tests.hosts.host import Host
+from tests.hosts.operators import Operator
+from tests.hosts.visitors import fetch
 
 SITES = """
 [[sites]]
@@ -54,11 +55,6 @@ def deployed(running: Host, operator: Operator) -> Host:
     code, done = operator.opsctl("deploy", "apply", operator.kept, "--why", "a new customer")
     assert (code, done["result"]) == (0, "applied")
     return running
-
-
-def fetch(host: Host, name: str, path: str = "/", *more: str) -> str:
-    words = ("--silent", "--insecure", "--resolve", f"{name}:443:127.0.0.1", *more)
-    return host.run("curl", *words, f"https://{name}{path}").stdout
 
 
 def test_a_second_plan_is_empty_and_applying_it_does_nothing(deployed: Host, operator: Operator) -> None:
@@ -115,7 +111,7 @@ def test_a_firewall_that_locks_us_out_is_taken_back(deployed: Host, operator: Op
     before = deployed.read("/etc/nftables.conf")
     locked = operator.inventory.read_text().replace(f'ssh_from = ["{deployed.gateway}"]', 'ssh_from = ["192.0.2.1"]')
     other = operator.inventory.with_name("locked.toml")
-    other.write_text(locked.replace("[[hosts]]", "[[hosts]]\ntimeout_s = 2"))
+    other.write_text(locked.replace("timeout_s = 30", "timeout_s = 2"))
     assert operator.opsctl("deploy", "plan", other, "--out", operator.directory)[0] == 0
     code, error = operator.opsctl("deploy", "apply", operator.kept, "--revert", "10")
     assert code == 10

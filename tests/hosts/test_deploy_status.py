@@ -10,8 +10,8 @@ import pytest
 from opsctl.deploy.plan import parse_plan
 from opsctl.deploy.reach import agent_on
 from opsctl.deploy.resources import File, Script, file
-from tests.hosts.desk import SETTINGS, Desk, desk
 from tests.hosts.host import Host
+from tests.hosts.operators import SETTINGS, Operator
 
 WHO = {"who": "somebody from elsewhere", "since": "2026-05-01 02:30 UTC", "why": "a test", "actor": "somebody"}
 GO = "/run/go"
@@ -36,11 +36,11 @@ def running(hosts: Callable[..., Host]) -> Host:
 
 
 @pytest.fixture(scope="module")
-def operator(running: Host, tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk(tmp_path_factory.mktemp("operator"), {"web1": running})
+def operator(running: Host, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    return Operator.make(tmp_path_factory.mktemp("operator")).describe(running, user="root")
 
 
-def status(operator: Desk) -> tuple[int, dict[str, Any]]:
+def status(operator: Operator) -> tuple[int, dict[str, Any]]:
     code, document = operator.opsctl("deploy", "status", operator.inventory)
     [host] = document["hosts"]
     assert host["error"] is None
@@ -48,7 +48,7 @@ def status(operator: Desk) -> tuple[int, dict[str, Any]]:
     return code, state
 
 
-def unlock(operator: Desk) -> tuple[int, dict[str, Any]]:
+def unlock(operator: Operator) -> tuple[int, dict[str, Any]]:
     code, document = operator.opsctl("deploy", "unlock", operator.inventory, "--host", "web1", "--confirm", "web1")
     return code, document.get("done", document)
 
@@ -68,22 +68,22 @@ def guarded(text: bytes) -> File:
     return file("/etc/guarded", text, guarded=True)
 
 
-def applied_unconfirmed(operator: Desk, text: bytes, revert_s: int) -> str:
+def applied_unconfirmed(operator: Operator, text: bytes, revert_s: int) -> str:
     """Apply a guarded change, and let nobody confirm it."""
-    kept = operator.plan("web1", guarded(text))
+    kept = operator.plan_part("web1", guarded(text))
     plan = parse_plan(kept.read_bytes(), "plan")
     with agent_on(plan.target, "root") as agent:
         assert agent.apply(plan, who=WHO, revert_s=revert_s)["confirm"] is True
     return plan.id
 
 
-def test_a_host_without_deployments_says_so(operator: Desk) -> None:
+def test_a_host_without_deployments_says_so(operator: Operator) -> None:
     assert status(operator) == (0, {"lock": None, "waiting": None, "applications": []})
     assert "nothing was ever applied" in operator.shown("deploy", "status", operator.inventory)
 
 
-def test_who_did_what_and_why_stands_on_the_host_and_in_its_ledger(running: Host, operator: Desk) -> None:
-    kept = operator.plan("web1", file("/etc/one", b"1"))
+def test_who_did_what_and_why_stands_on_the_host_and_in_its_ledger(running: Host, operator: Operator) -> None:
+    kept = operator.plan_part("web1", file("/etc/one", b"1"))
     assert operator.opsctl("deploy", "apply", kept, "--why", "the first")[0] == 0
     code, state = status(operator)
     [last] = state["applications"]
@@ -100,24 +100,26 @@ def test_what_the_ledger_has_is_not_told_again(running: Host) -> None:
     assert told(running) == before
 
 
-def test_a_host_whose_opsctl_is_broken_is_deployed_to_and_tells_later(running: Host, operator: Desk) -> None:
+def test_a_host_whose_opsctl_is_broken_is_deployed_to_and_tells_later(running: Host, operator: Operator) -> None:
     count, settings = len(told(running)), running.read("/etc/opsctl/opsctl.toml")
     running.write("/etc/opsctl/opsctl.toml", "broken")
-    code, document = operator.opsctl("deploy", "apply", operator.plan("web1", file("/etc/one", b"2")))
+    code, document = operator.opsctl("deploy", "apply", operator.plan_part("web1", file("/etc/one", b"2")))
     assert (code, document["result"]) == (0, "applied")
     assert "the host's own ledger has not taken it" in document["hosts"][0]["notes"][0]
     running.write("/etc/opsctl/opsctl.toml", settings)
-    assert operator.opsctl("deploy", "apply", operator.plan("web1", file("/etc/one", b"3")))[0] == 0
+    assert operator.opsctl("deploy", "apply", operator.plan_part("web1", file("/etc/one", b"3")))[0] == 0
     assert len(told(running)) == count + 2
 
 
-def test_a_change_that_waits_is_seen_keeps_others_out_and_is_taken_back_at_once(running: Host, operator: Desk) -> None:
+def test_a_change_that_waits_is_seen_keeps_others_out_and_is_taken_back_at_once(
+    running: Host, operator: Operator
+) -> None:
     waits = applied_unconfirmed(operator, b"waits", 600)
     code, state = status(operator)
     assert (code, state["waiting"]["id"]) == (4, waits)
     assert 500 < state["waiting"]["seconds"] <= 600
     assert state["applications"][0]["state"] == "waiting"
-    code, error = operator.opsctl("deploy", "apply", operator.plan("web1", file("/etc/one", b"4")))
+    code, error = operator.opsctl("deploy", "apply", operator.plan_part("web1", file("/etc/one", b"4")))
     assert code == 11
     assert "waits for its confirmation, made by somebody from elsewhere since 2026-05-01" in error["message"]
     assert unlock(operator)[1]["taken_back"] == [waits]
@@ -128,14 +130,14 @@ def test_a_change_that_waits_is_seen_keeps_others_out_and_is_taken_back_at_once(
     assert records(operator.opsctl("ledger", "export")[1])[-1]["body"]["taken_back"] == [waits]
 
 
-def test_a_revert_by_the_timer_stands_in_the_ledger(running: Host, operator: Desk) -> None:
+def test_a_revert_by_the_timer_stands_in_the_ledger(running: Host, operator: Operator) -> None:
     reverted = applied_unconfirmed(operator, b"nobody", 2)
     running.shell("until opsctl ledger export --json | grep -q unconfirmed; do sleep 0.2; done")
     last = told(running)[-1]
     assert (last["plan_id"], last["result"], last["actor"]) == (reverted, "unconfirmed", "somebody")
 
 
-def test_an_application_that_outlasts_its_timer_is_confirmed_all_the_same(running: Host, operator: Desk) -> None:
+def test_an_application_that_outlasts_its_timer_is_confirmed_all_the_same(running: Host, operator: Operator) -> None:
     lasting = Script(
         name="lasting",
         look="cat /etc/lasting 2>/dev/null || :",
@@ -144,15 +146,15 @@ def test_an_application_that_outlasts_its_timer_is_confirmed_all_the_same(runnin
         undo="rm -f /etc/lasting",
         shown="last until the timer fires",
     )
-    kept = operator.plan("web1", guarded(b"kept"), lasting)
+    kept = operator.plan_part("web1", guarded(b"kept"), lasting)
     code, document = operator.opsctl("deploy", "apply", kept, "--revert", "10")
     assert (code, document.get("result")) == (0, "applied"), document
     running.shell("until test $(systemctl is-active opsctl-revert.service) = inactive; do sleep 0.1; done")
     assert running.read("/etc/guarded") == "kept"
 
 
-def test_one_that_is_refused_may_wait_and_unlock_ends_what_it_waits_for(running: Host, operator: Desk) -> None:
-    slow, other = operator.plan("web1", SLOW, kept_as="slow"), operator.plan("web1", file("/etc/one", b"5"))
+def test_one_that_is_refused_may_wait_and_unlock_ends_what_it_waits_for(running: Host, operator: Operator) -> None:
+    slow, other = operator.plan_part("web1", SLOW, kept_as="slow"), operator.plan_part("web1", file("/etc/one", b"5"))
     with operator.started("deploy", "apply", slow, "--why", "it takes long") as first:
         running.shell("until test -e /etc/slow; do sleep 0.1; done")
         code, state = status(operator)
@@ -174,8 +176,8 @@ def test_one_that_is_refused_may_wait_and_unlock_ends_what_it_waits_for(running:
     assert running.read("/etc/one") == "5"
 
 
-def test_what_a_power_cut_has_interrupted_is_seen_and_taken_back(running: Host, operator: Desk) -> None:
-    slow = operator.plan("web1", file("/etc/before", b"x"), SLOW, kept_as="slow")
+def test_what_a_power_cut_has_interrupted_is_seen_and_taken_back(running: Host, operator: Operator) -> None:
+    slow = operator.plan_part("web1", file("/etc/before", b"x"), SLOW, kept_as="slow")
     with operator.started("deploy", "apply", slow) as cut:
         running.shell("until test -e /etc/slow; do sleep 0.1; done")
         running.cut_power()
@@ -188,7 +190,7 @@ def test_what_a_power_cut_has_interrupted_is_seen_and_taken_back(running: Host, 
     assert running.run("test", "-e", "/etc/before", check=False).returncode == 1
 
 
-def test_a_lock_that_no_deployment_holds_is_not_ended(running: Host, operator: Desk) -> None:
+def test_a_lock_that_no_deployment_holds_is_not_ended(running: Host, operator: Operator) -> None:
     hold = "echo held >/run/held; until test -e /run/go; do sleep 0.1; done"
     running.shell(f"systemd-run --quiet --unit holder flock /var/lib/opsctl/deploy/lock sh -c '{hold}'")
     running.shell("until test -e /run/held; do sleep 0.1; done")
@@ -199,7 +201,7 @@ def test_a_lock_that_no_deployment_holds_is_not_ended(running: Host, operator: D
     assert unlock(operator) == (0, {"stopped": None, "taken_back": [], "recovered": [], "unrecorded": None})
 
 
-def test_unlock_names_the_host_twice_and_one_that_is_away_says_so(operator: Desk, tmp_path: Path) -> None:
+def test_unlock_names_the_host_twice_and_one_that_is_away_says_so(operator: Operator, tmp_path: Path) -> None:
     words = ("deploy", "unlock", operator.inventory, "--host", "web1", "--confirm")
     assert operator.opsctl(*words, "web2")[0] == 2
     away = tmp_path / "away.toml"

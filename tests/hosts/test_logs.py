@@ -2,19 +2,14 @@
 
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
-import pyrage
 import pytest
 
 from opsctl.deploy.desired.logs import KEPT, KEYS
-from opsctl.deploy.desired.whole import desired
-from opsctl.deploy.inventory.inventory import Inventory, load_inventory
-from opsctl.deploy.reach import agent_on, target_of
-from opsctl.deploy.resources import Desired
 from tests.hosts.bases import logging_base
-from tests.hosts.desk import Desk, desk
 from tests.hosts.host import Host
+from tests.hosts.operators import Operator
+from tests.hosts.visitors import fetch
 
 OURS, THEIRS = "10.232.77.1", "10.232.77.2"
 LOGS = f"""
@@ -25,10 +20,12 @@ address = "{THEIRS}"
 networks = ["{OURS}"]
 [secrets]
 recipients = ["{{recipient}}"]
+[[sites]]
+name = "brochure"
+kind = "static"
+host = "web1"
+domains = ["www.acme.example"]
 """
-# Of all that a deployment makes, what takes part in this; the rest is tested elsewhere and takes a minute.
-CONCERNED = ("/etc/rsyslog.d/", KEYS, KEPT, "/etc/cron.daily/", "/etc/nftables.conf", "/etc/sudoers.d/", "rsyslog")
-WHO = {"who": "operator@here", "why": "a test"}
 FILE = f"{KEPT}/web1/$(date -u +%F).log"
 
 
@@ -46,26 +43,20 @@ def pair() -> Iterator[dict[str, Host]]:
 
 
 @pytest.fixture(scope="module")
-def operator(pair: dict[str, Host], tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    directory = tmp_path_factory.mktemp("operator")
-    made, identity = desk(directory, pair), pyrage.x25519.Identity.generate()
-    (directory / "identity").write_text(f"{identity}\n")
-    (directory / "identity").chmod(0o600)
-    with (directory / "opsctl.toml").open("a") as settings:
-        settings.write(f'[deploy]\nidentity_files = ["{directory}/identity"]\n')
-    with made.inventory.open("a") as inventory:
-        inventory.write(LOGS.format(recipient=identity.to_public()))
-    return made
+def operator(pair: dict[str, Host], tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    made = Operator.make(tmp_path_factory.mktemp("operator"))
+    return made.describe(pair, LOGS.format(recipient=made.open_secrets()))
 
 
 @pytest.fixture(scope="module")
-def sending(pair: dict[str, Host], operator: Desk) -> Host:
-    """The host that sends its logs, once both are deployed."""
+def sending(pair: dict[str, Host], operator: Operator) -> Host:
+    """The host that sends its logs, once both are made of hosts that only root has been on."""
     code, document = operator.opsctl("deploy", "log-keys", operator.inventory)
     assert (code, document["made"]) == (0, ["logs-authority", "logs-web1", "logs-logs1"])
-    inventory = load_inventory(operator.inventory, (operator.directory / "identity",))
     for name in ("logs1", "web1"):
-        apply(inventory, operator, name)
+        words = ("deploy", "bootstrap", operator.inventory, "--host", name, "--why", "logs of its own")
+        code, document = operator.opsctl(*words)
+        assert (code, document.get("message"), document.get("result")) == (0, None, "made")
     return pair["web1"]
 
 
@@ -81,17 +72,6 @@ def join(one: Host, other: Host) -> None:
         subprocess.run([*inside, "link", "set", link, "up"], check=True)
 
 
-def apply(inventory: Inventory, operator: Desk, name: str) -> None:
-    """Make the part of a host that is about logs."""
-    whole = desired(inventory, inventory.host(name))
-    part = tuple(each for each in whole.resources if any(word in each.key for word in CONCERNED))
-    target = target_of(inventory, inventory.host(name))
-    plan = operator.plan_of(target, Desired(resources=part, actions=whole.actions, checks=whole.checks))
-    with agent_on(target, "root") as agent:
-        agent.apply(plan, who=WHO, revert_s=120)
-        agent.confirm(plan.id)
-
-
 def arrived(pair: dict[str, Host], text: str) -> bool:
     """Whether lines with a text are kept of the host that sends, sooner or later."""
     waiting = f'for try in $(seq 450); do ! grep -q -- "{text}" {FILE} || exit 0; sleep 0.2; done; exit 1'
@@ -100,9 +80,9 @@ def arrived(pair: dict[str, Host], text: str) -> bool:
 
 def test_a_command_by_sudo_and_a_visit_arrive(pair: dict[str, Host], sending: Host) -> None:
     sending.run("sudo", "-u", "www-data", "true")
-    sending.run("curl", "--silent", "--output", "/dev/null", "http://localhost/visited")
+    assert "404 Not Found" in fetch(sending, "www.acme.example", "/visited")
     assert arrived(pair, "COMMAND=/usr/bin/true")
-    assert arrived(pair, "nginx-access.*GET /visited")
+    assert arrived(pair, "brochure-access.*GET /visited")
 
 
 def test_what_is_logged_while_the_other_is_away_arrives(pair: dict[str, Host], sending: Host) -> None:
@@ -146,10 +126,8 @@ def test_days_that_are_over_are_compressed_and_old_ones_deleted(pair: dict[str, 
     assert len(left) == 3
 
 
-def test_a_second_look_makes_no_keys_and_plans_no_change(sending: Host, operator: Desk, tmp_path: Path) -> None:
+def test_a_second_look_makes_no_keys_and_plans_no_change(sending: Host, operator: Operator) -> None:
     code, document = operator.opsctl("deploy", "log-keys", operator.inventory)
     assert (code, document["made"]) == (0, [])
-    _, document = operator.opsctl("deploy", "plan", operator.inventory, "--host", "web1")
-    [host] = document["hosts"]
-    assert host["error"] is None
-    assert not [each for each in host["changes"] if any(word in each["what"] for word in CONCERNED)]
+    code, document = operator.opsctl("deploy", "plan", operator.inventory, "--exit-code")
+    assert (code, [host["changes"] for host in document["hosts"]]) == (0, [[], []])

@@ -18,13 +18,15 @@ from opsctl.deploy.remote import Agent
 from opsctl.deploy.resources import Desired, Program, Wheel
 from tests.hosts.bases import bare_base, deployed_base
 from tests.hosts.carried import wheels_to_carry
-from tests.hosts.deploying import Operator
 from tests.hosts.drilling import DrillHost
 from tests.hosts.host import Host
+from tests.hosts.operators import Operator
 from tests.hosts.test_deploy_engine import TARGET
 from tests.hosts.test_runner import account
+from tests.hosts.visitors import fetch
 from tests.hosts.wordpress import install_wordpress, post_story
 from tests.support.debian import Base
+from tests.support.s3server import SECRET, USER, S3Server, running_s3
 from tests.support.sshd import Sshd, running_sshd
 
 INVENTORY = """
@@ -48,6 +50,17 @@ port = {port}
 user = "{user}"
 host_keys = ["{host_key}"]
 path = "{path}"
+
+[[repositories]]
+name = "bucket"
+kind = "s3"
+bucket = "acme"
+endpoint = "http://{gateway}:{s3_port}"
+path_style = true
+secret = "bucket"
+
+[secrets]
+recipients = ["{recipient}"]
 
 [[sites]]
 name = "blog"
@@ -75,12 +88,14 @@ OFTEN = "*:*:0/10"
 
 @dataclass(frozen=True)
 class Shop:
-    """Everything but the host: the operator, an off-site store, the drill host that has its identities."""
+    """Everything but the host: the operator, two stores off it, the drill host that has its identities."""
 
     operator: Operator
     wheels: Path
     sshd: Sshd
     folder: str
+    s3: S3Server
+    recipient: str
     drill_host: DrillHost
 
     def describe(self, host: Host, calendar: str = NIGHTLY) -> None:
@@ -95,6 +110,8 @@ class Shop:
             "user": self.sshd.account.pw_name,
             "host_key": self.sshd.public_key("host_key"),
             "path": self.folder,
+            "s3_port": self.s3.port,
+            "recipient": self.recipient,
         }
         self.operator.describe(host, INVENTORY.format(**values))
 
@@ -142,19 +159,22 @@ def shop(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop
     with tempfile.TemporaryDirectory(prefix="opsctl-", dir="/var/tmp") as name:
         directory = Path(name)
         directory.chmod(0o711)  # the store's account and the sandbox's user pass through
-        for part in ("store", "drill"):
+        for part in ("store", "drill", "s3"):
             (directory / part).mkdir()
         operator = Operator.make(tmp_path_factory.mktemp("operator"))
         wheels = wheels_to_carry(wheel, operator.directory / "wheels")
-        with running_sshd(directory / "store", address="0.0.0.0") as sshd:  # noqa: S104 - a host has its own way here
+        here = "0.0.0.0"  # noqa: S104 - a host has its own way here
+        with running_sshd(directory / "store", address=here) as sshd, running_s3(directory / "s3", here) as s3:
             _, folder = sshd.folder("acme")
-            yield Shop(operator, wheels, sshd, folder, DrillHost.make(directory / "drill", sshd, folder))
+            drill_host = DrillHost.make(directory / "drill", sshd, folder, s3.bucket("acme"))
+            yield Shop(operator, wheels, sshd, folder, s3, operator.open_secrets(), drill_host)
 
 
 @pytest.fixture(scope="module")
 def deployed(provider: Provider, shop: Shop) -> Host:
     host = provider.make()
     shop.describe(host)
+    shop.operator.keep_secret("bucket", shop.s3.credentials(USER, SECRET).read_text())
     shop.operator.plan("--as", "root")
     shop.operator.apply()
     return host
@@ -267,7 +287,8 @@ def test_the_timer_fires_and_everything_is_in_place_but_a_store_that_nobody_can_
 ) -> None:
     found = json.loads(backed_up.run("opsctl", "doctor", "--json", check=False).stdout)
     wrong = [each["id"] for each in found["results"] if each["outcome"] != "passed"]
-    assert wrong == ["repository.offsite.immutable"], "the store of this test lets whoever writes to it delete"
+    immutable = ["repository.offsite.immutable", "repository.bucket.immutable"]
+    assert wrong == immutable, "the stores of this test let whoever writes to them delete"
     backed_up.run("systemctl", "start", "opsctl-health.service")  # fails when a site, a unit or a certificate does
 
 
@@ -286,7 +307,7 @@ def test_a_lost_host_is_brought_back_on_a_new_one_from_what_lay_off_it_alone(
     lost = utcnow()
     provider.lose(backed_up)
     restored = shop.drill_host.directory / "restored"
-    code, done = shop.drill_host.opsctl("restore", "--to", restored, "--latest")
+    code, done = shop.drill_host.opsctl("restore", "--to", restored, "--latest", "--repository", "bucket")
     assert code == 0, done
     new = provider.make(bare_base)
     shop.describe(new)
@@ -303,22 +324,18 @@ def test_a_lost_host_is_brought_back_on_a_new_one_from_what_lay_off_it_alone(
     code, done = shop.drill_host.opsctl(*words)
     assert code == 0, done
     picture = f"/wp-content/uploads/{utcnow():%Y/%m}/picture.txt"
-    assert "<title>The last story</title>" in visit(new, "blog.acme.example", "/?feed=rss2")
-    assert visit(new, "blog.acme.example", picture).startswith("picture picture")
-    assert visit(new, "www.acme.example") == "hello\n"
+    assert "<title>The last story</title>" in fetch(new, "blog.acme.example", "/?feed=rss2")
+    assert fetch(new, "blog.acme.example", picture).startswith("picture picture")
+    assert fetch(new, "www.acme.example") == "hello\n"
     assert shop.operator.plan() == [], "it is what the inventory says"
     code, error = shop.drill_host.opsctl(*words)
     assert (code, "this host has data" in error["message"]) == (1, True)
     code, found = shop.drill_host.opsctl("ledger", "list", "--kind", "full-restore")
     assert [entry["outcome"] for entry in found["entries"]] == ["passed"]
     assert done["restored"]["total_s"] > done["restored"]["restore_s"] + done["restored"]["in_place_s"]
+    code, status = shop.drill_host.opsctl("status")
+    assert status["last_full_restore"]["total_s"] == done["restored"]["total_s"]
     shop.let_in()
     new.run("systemctl", "start", "opsctl-backup.service")
     code, found = shop.drill_host.opsctl("backup", "list")
     assert max(each["id"] for each in found["backups"]) > done["restored"]["backup"], "the new host goes on"
-
-
-def visit(host: Host, name: str, path: str = "/") -> str:
-    """What a site answers over HTTPS."""
-    words = ("--silent", "--insecure", "--resolve", f"{name}:443:127.0.0.1")
-    return host.run("curl", *words, f"https://{name}{path}").stdout

@@ -13,7 +13,7 @@ from opsctl.core.clock import new_id
 from opsctl.core.errors import OpsError
 from opsctl.core.runner_ssh import SshRunner
 from opsctl.deploy.remote import HOME, Agent
-from tests.hosts.applications import SITES, Operator
+from tests.hosts.applications import INVENTORY, SITES, Releaser
 from tests.hosts.bases import services_base
 from tests.hosts.host import Host
 from tests.hosts.test_runner import account
@@ -50,10 +50,11 @@ def host() -> Iterator[Host]:
 
 
 @pytest.fixture(scope="module")
-def operator(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+def operator(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Releaser:
     """With a host that is deployed, and a first release of each site."""
-    made = Operator.make(tmp_path_factory.mktemp("operator"), host)
-    made.deploy()
+    made = Releaser.make(tmp_path_factory.mktemp("operator"))
+    made.describe(host, INVENTORY)
+    made.deploy("root")
     host.write("/srv/blog/shared/.env", "KEY=1\n", owner="blog:blog", mode=0o600)
     for site in SITES:
         made.release(site, made.application(site, "one"))
@@ -66,7 +67,7 @@ def live(host: Host, site: str) -> str:
 
 @pytest.mark.parametrize("site", SITES)
 def test_visitors_see_no_error_while_a_release_takes_the_place_of_another(
-    host: Host, operator: Operator, site: str
+    host: Host, operator: Releaser, site: str
 ) -> None:
     with Visitor(host, f"{site}.example") as visitor:
         operator.release(site, operator.application(site, "two"))
@@ -77,7 +78,7 @@ def test_visitors_see_no_error_while_a_release_takes_the_place_of_another(
 
 
 @pytest.mark.parametrize("site", ["blog", "wsgi"])
-def test_one_that_does_not_work_is_seen_by_no_visitor_and_lies_apart(host: Host, operator: Operator, site: str) -> None:
+def test_one_that_does_not_work_is_seen_by_no_visitor_and_lies_apart(host: Host, operator: Releaser, site: str) -> None:
     before, bad = live(host, site), operator.application(site, "bad", bad=True)
     with Visitor(host, f"{site}.example") as visitor:
         code, error = operator.opsctl("deploy", "release", operator.inventory, site, bad)
@@ -93,7 +94,7 @@ def test_one_that_does_not_work_is_seen_by_no_visitor_and_lies_apart(host: Host,
     assert f"/srv/{site}/failed/{failed.name}" in error["hint"]
 
 
-def test_one_that_works_only_while_it_is_tried_is_taken_back(host: Host, operator: Operator) -> None:
+def test_one_that_works_only_while_it_is_tried_is_taken_back(host: Host, operator: Releaser) -> None:
     before = live(host, "blog")
     late = {"public/health.php": "<?php if ($_SERVER['SERVER_ADDR'] != '127.0.0.2') http_response_code(500);"}
     with Visitor(host, "blog.example") as visitor:
@@ -105,7 +106,7 @@ def test_one_that_works_only_while_it_is_tried_is_taken_back(host: Host, operato
     assert visitor.seen[-1] == visitor.seen[0]
 
 
-def test_a_service_that_does_not_start_is_never_live(host: Host, operator: Operator) -> None:
+def test_a_service_that_does_not_start_is_never_live(host: Host, operator: Releaser) -> None:
     broken = operator.application("wsgi", "broken", more={"app.py": "import nothing_of_that_name"})
     with Visitor(host, "wsgi.example") as visitor:
         with pytest.raises(OpsError, match="no visitor has seen it"):
@@ -115,7 +116,7 @@ def test_a_service_that_does_not_start_is_never_live(host: Host, operator: Opera
     assert (visitor.errors, len(visitor.pages)) == ([], 1)
 
 
-def test_a_service_that_listens_by_itself_is_live_or_taken_back(host: Host, operator: Operator) -> None:
+def test_a_service_that_listens_by_itself_is_live_or_taken_back(host: Host, operator: Releaser) -> None:
     operator.release("alone", operator.application("alone", "one"))
     assert ask(host, "alone.example") == (200, "one")
     with pytest.raises(OpsError, match=r"https://alone\.example/health answered: 500 "):
@@ -124,7 +125,7 @@ def test_a_service_that_listens_by_itself_is_live_or_taken_back(host: Host, oper
     assert ask(host, "alone.example") == (200, "one")
 
 
-def test_rolling_back_leads_to_the_last_good_one_and_enough_are_kept(host: Host, operator: Operator) -> None:
+def test_rolling_back_leads_to_the_last_good_one_and_enough_are_kept(host: Host, operator: Releaser) -> None:
     three, four = [operator.release("brochure", operator.application("brochure", text)) for text in ("three", "four")]
     with pytest.raises(OpsError, match="answered: 404"):
         operator.release("brochure", operator.application("brochure", "bad", bad=True))
@@ -145,7 +146,7 @@ def test_rolling_back_leads_to_the_last_good_one_and_enough_are_kept(host: Host,
         operator.rollback("brochure", "nothing")
 
 
-def test_uploads_and_what_else_is_shared_outlive_releases_and_code_is_nobody_s(host: Host, operator: Operator) -> None:
+def test_uploads_and_what_else_is_shared_outlive_releases_and_code_is_nobody_s(host: Host, operator: Releaser) -> None:
     writes = {
         "public/write.php": "<?php echo (int) @file_put_contents(__DIR__ . '/wp-content/uploads/photo', 'x'),"
         " (int) @file_put_contents(__DIR__ . '/index.php', 'x'), (int) is_readable(__DIR__ . '/../.env');",
@@ -167,7 +168,7 @@ def test_uploads_and_what_else_is_shared_outlive_releases_and_code_is_nobody_s(h
     assert host.run("cat", "/srv/blog/current/public/index.php", user="asgi", check=False).returncode == 1
 
 
-def test_what_is_shared_and_not_there_is_asked_for(host: Host, operator: Operator) -> None:
+def test_what_is_shared_and_not_there_is_asked_for(host: Host, operator: Releaser) -> None:
     before = live(host, "blog")
     host.shell("mv /srv/blog/shared/.env /srv/blog/env")
     with pytest.raises(OpsError, match=r"nothing was changed: /srv/blog/shared/\.env is not there"):
@@ -176,7 +177,7 @@ def test_what_is_shared_and_not_there_is_asked_for(host: Host, operator: Operato
     assert (live(host, "blog"), operator.recorded()) == (before, "refused")
 
 
-def test_what_arrives_broken_or_leads_out_is_refused_and_nothing_of_it_stays(host: Host, operator: Operator) -> None:
+def test_what_arrives_broken_or_leads_out_is_refused_and_nothing_of_it_stays(host: Host, operator: Releaser) -> None:
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w:gz") as tar:
         tar.addfile(tarfile.TarInfo("evil"))
@@ -203,7 +204,7 @@ def test_what_arrives_broken_or_leads_out_is_refused_and_nothing_of_it_stays(hos
 
 @pytest.mark.parametrize("address", ["127.0.0.2", "127.0.0.1"])
 def test_one_that_is_killed_while_it_is_tried_or_in_place_is_taken_back_by_the_next(
-    host: Host, operator: Operator, address: str
+    host: Host, operator: Releaser, address: str
 ) -> None:
     before = live(host, "blog")
     waiting = operator.application("blog", "waiting", more={"public/health.php": WAITING.format(address=address)})
@@ -222,7 +223,7 @@ def test_one_that_is_killed_while_it_is_tried_or_in_place_is_taken_back_by_the_n
     assert live(host, "blog") == Path(host.run("readlink", "/srv/blog/next").stdout.strip()).name
 
 
-def test_a_service_whose_trial_was_killed_does_not_go_on(host: Host, operator: Operator) -> None:
+def test_a_service_whose_trial_was_killed_does_not_go_on(host: Host, operator: Releaser) -> None:
     waiting = operator.application("wsgi", "waiting", more={"app.py": WAITING_SERVICE})
     releasing = begin_to_wait(host, operator, "wsgi", waiting)
     host.shell("systemctl kill --signal=KILL 'opsctl-deploy-*.service'; systemctl is-active wsgi@next.service")
@@ -233,7 +234,7 @@ def test_a_service_whose_trial_was_killed_does_not_go_on(host: Host, operator: O
     assert left == "inactive\ninactive\n"
 
 
-def test_a_cut_connection_does_not_cut_a_release(host: Host, operator: Operator) -> None:
+def test_a_cut_connection_does_not_cut_a_release(host: Host, operator: Releaser) -> None:
     waiting = operator.application("blog", "cut", more={"public/health.php": WAITING.format(address="127.0.0.1")})
     releasing = begin_to_wait(host, operator, "blog", waiting)
     host.shell("for p in $(pgrep -f '[s]shd: ops@notty'); do kill -9 $p; done")
@@ -243,7 +244,7 @@ def test_a_cut_connection_does_not_cut_a_release(host: Host, operator: Operator)
     assert operator.releases("blog")[-1].live
 
 
-def begin_to_wait(host: Host, operator: Operator, site: str, waiting: Path) -> "subprocess.Popen[bytes]":
+def begin_to_wait(host: Host, operator: Releaser, site: str, waiting: Path) -> "subprocess.Popen[bytes]":
     """Begin a release whose check waits until there is a file `go`; it waits now."""
     host.shell(f"cd /srv/{site}/tmp; rm -f asked go")
     releasing = subprocess.Popen(
@@ -253,7 +254,7 @@ def begin_to_wait(host: Host, operator: Operator, site: str, waiting: Path) -> "
     return releasing
 
 
-def test_only_one_changes_a_host_at_a_time(host: Host, operator: Operator) -> None:
+def test_only_one_changes_a_host_at_a_time(host: Host, operator: Releaser) -> None:
     host.shell(f"systemd-run --quiet --unit=holder flock {HOME}/lock sleep 600")
     host.shell(f"until ! flock --nonblock {HOME}/lock true; do sleep 0.05; done")
     before = host.run("ls", HOME).stdout
@@ -266,7 +267,7 @@ def test_only_one_changes_a_host_at_a_time(host: Host, operator: Operator) -> No
     assert "somebody else changes this host" in error["message"]
 
 
-def test_a_plan_sees_no_change_in_releases_and_all_are_there_after_a_reboot(host: Host, operator: Operator) -> None:
+def test_a_plan_sees_no_change_in_releases_and_all_are_there_after_a_reboot(host: Host, operator: Releaser) -> None:
     before = [live(host, site) for site in SITES]
     host.reboot()
     code, document = operator.opsctl("deploy", "plan", operator.inventory, "--exit-code")
@@ -275,17 +276,17 @@ def test_a_plan_sees_no_change_in_releases_and_all_are_there_after_a_reboot(host
     assert [ask(host, f"{site}.example")[0] for site in SITES] == [200, 200, 200, 200]
 
 
-def test_another_command_of_a_service_runs_at_once_and_no_visitor_notices(host: Host, operator: Operator) -> None:
+def test_another_command_of_a_service_runs_at_once_and_no_visitor_notices(host: Host, operator: Releaser) -> None:
     operator.inventory.write_text(operator.inventory.read_text().replace("--workers 2", "--workers 3"))
     with Visitor(host, "wsgi.example") as visitor:
-        operator.deploy("ops")
+        operator.deploy()
         visitor.wait_for_more()
     assert visitor.errors == []
     running = host.shell("tr '\\0' ' ' </proc/$(systemctl show --value --property=MainPID wsgi)/cmdline")
     assert "--workers 3" in running
 
 
-def test_who_released_what_and_why_is_listed(host: Host, operator: Operator) -> None:
+def test_who_released_what_and_why_is_listed(host: Host, operator: Releaser) -> None:
     code, document = operator.opsctl("deploy", "releases", operator.inventory, "--site", "asgi")
     [site] = document["sites"]
     newest = site["releases"][-1]

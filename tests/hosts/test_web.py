@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.hosts.deploying import Operator
 from tests.hosts.host import Host
+from tests.hosts.operators import Operator
 from tests.hosts.visitors import Visitor
 
 # This machine takes them: of a range for measuring, in which no network it is in can lie (RFC 2544).
 EDGE, PAST_THE_EDGE = "198.18.7.10", "198.18.7.200"
+EDGE_6, OUTSIDER_6 = "2001:db8:e::10", "2001:db8:77::9"
 OFFICE, OUTSIDER = "203.0.113.7", "198.51.100.9"
 SITES = f"""
 [time]
@@ -208,6 +209,18 @@ def test_logs_applications_and_lists_see_the_visitor_whom_the_edge_brings(deploy
 def test_who_is_not_the_edge_is_not_believed(monitor: Visitor) -> None:
     assert monitor.get("api.acme.example", "/", via=OFFICE).body == PAST_THE_EDGE
     assert monitor.get("blog.acme.example", "/wp-admin/", via=OFFICE).status == 403
+
+
+def test_ipv6_is_the_same(deployed: Host) -> None:
+    edge, other = Visitor(deployed, EDGE_6), Visitor(deployed, "2001:db8:f::10")
+    with pytest.raises(TimeoutError):
+        other.get("www.acme.example", timeout_s=1)
+    assert edge.get("www.acme.example").body == "hello"
+    assert edge.get("api.acme.example", via=f"10.9.8.7, {OFFICE}").body == OFFICE
+    assert edge.get("api.acme.example", via=OUTSIDER_6).body == OUTSIDER_6
+    assert edge.get("blog.acme.example", "/wp-admin/", via=OFFICE).status == 200
+    assert edge.get("blog.acme.example", "/wp-admin/", via=OUTSIDER_6).status == 403
+    assert deployed.read("/var/log/nginx/blog.access.log").splitlines()[-1].startswith(f"{OUTSIDER_6} ")
 
 
 @pytest.mark.parametrize(

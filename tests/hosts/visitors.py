@@ -25,20 +25,28 @@ class Heard:
 
 
 class Visitor:
-    """Somebody at an address (IPv4) who visits a host; nothing of theirs is left when the host is gone."""
+    """Somebody at an address who visits a host; nothing of theirs is left when the host is gone."""
 
     def __init__(self, host: Host, address: str) -> None:
-        self._host = host
+        number = host.address.split(".")[2]
+        link = f"o-host{number}"
         self._address = address
-        link = f"o-host{host.address.split('.')[2]}"
-        subprocess.run(["ip", "address", "add", f"{address}/32", "dev", link], check=True)
-        host.run("ip", "route", "replace", f"{address}/32", "dev", "host0")
+        if ":" in address:
+            self._visited = f"2001:db8:231:{number}::2"
+            host.run("ip", "address", "replace", f"{self._visited}/64", "dev", "host0", "nodad")
+            ours: tuple[tuple[str, ...], ...] = ((f"2001:db8:231:{number}::1/64", "nodad"), (f"{address}/128", "nodad"))
+        else:
+            self._visited = host.address
+            ours = ((f"{address}/32",),)
+        for own, *how in ours:
+            subprocess.run(["ip", "address", "replace", own, "dev", link, *how], check=True)
+        host.run("ip", "route", "replace", address, "dev", "host0")
 
     def get(
         self, name: str, path: str = "/", *, via: str | None = None, tls: bool = True, timeout_s: float = TIMEOUT_S
     ) -> Heard:
         """Ask for a path of a site; `via` is what an edge says of whom it brings. Raises TimeoutError."""
-        where = (self._host.address, 443 if tls else 80)
+        where = (self._visited, 443 if tls else 80)
         with (
             socket.create_connection(where, timeout_s, source_address=(self._address, 0)) as plain,
             _unverified().wrap_socket(plain, server_hostname=name) if tls else plain as talked,
@@ -49,6 +57,12 @@ class Visitor:
             answer = connection.getresponse()
             body = answer.read().decode(errors="replace")
             return Heard(answer.status, tuple((key.lower(), value) for key, value in answer.getheaders()), body)
+
+
+def fetch(host: Host, name: str, path: str = "/", *more: str) -> str:
+    """What a site answers over HTTPS to somebody on its own host; `more` are words for curl."""
+    words = ("--silent", "--insecure", "--resolve", f"{name}:443:127.0.0.1", *more)
+    return host.run("curl", *words, f"https://{name}{path}").stdout
 
 
 def _unverified() -> ssl.SSLContext:

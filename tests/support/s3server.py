@@ -1,4 +1,4 @@
-"""A real S3 server for tests: OpenStack Swift's, as a child of the tests, on a loopback port of its own."""
+"""A real S3 server for tests: OpenStack Swift's, as a child of the tests, on a port of its own."""
 
 import contextlib
 import json
@@ -72,12 +72,12 @@ def write_credentials(file: Path, user: str, secret: str) -> None:
 
 
 @contextlib.contextmanager
-def running_s3(directory: Path) -> Iterator[S3Server]:
-    """Run a server for the length of a block."""
+def running_s3(directory: Path, address: str = "127.0.0.1") -> Iterator[S3Server]:
+    """Run a server for the length of a block, which listens at an address."""
     program = Path(__file__).with_name("swift_server.py")
     with (directory / "log").open("wb") as log:
         child = subprocess.Popen(
-            [sys.executable, "-W", "ignore", str(program), str(directory), json.dumps(_USERS)],
+            [sys.executable, "-W", "ignore", str(program), str(directory), json.dumps(_USERS), address],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

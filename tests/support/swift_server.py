@@ -1,6 +1,7 @@
 """The program that `s3server` starts: OpenStack Swift with its S3 API, all four of its servers in one process.
 
-Argument: an empty directory. Once it serves, it prints the port of the proxy on a line; it ends with its input.
+Arguments: an empty directory; the users, as JSON; where it listens. Once it serves, it prints the port of the proxy on
+a line; it ends with its input.
 """
 
 import json
@@ -62,23 +63,23 @@ use = egg:swift#versioned_writes
 """
 
 
-def main(directory: Path, users: dict[str, str]) -> None:
+def main(directory: Path, users: dict[str, str], address: str) -> None:
     """Write the configuration, start the servers, say the port, and wait for the end of the input."""
     warnings.simplefilter("ignore")
     (directory / "devices" / "d1").mkdir(parents=True)
     (directory / "swift.conf").write_text("[swift-hash]\nswift_hash_path_suffix = test\n")
     set_swift_dir(str(directory))
     for name in STORAGE:
-        _serve(name, directory, STORAGE_CONF.format(name=name, directory=directory))
+        _serve(name, directory, STORAGE_CONF.format(name=name, directory=directory), "127.0.0.1")
     lines = "\n".join(f"{name} = {rights}" for name, rights in users.items())
-    port = _serve("proxy", directory, PROXY_CONF.format(directory=directory, users=lines))
+    port = _serve("proxy", directory, PROXY_CONF.format(directory=directory, users=lines), address)
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     eventlet.tpool.execute(sys.stdin.read)
 
 
-def _serve(name: str, directory: Path, conf: str) -> int:
-    socket = eventlet.listen(("127.0.0.1", 0))
+def _serve(name: str, directory: Path, conf: str, address: str) -> int:
+    socket = eventlet.listen((address, 0))
     port = int(socket.getsockname()[1])
     if name in STORAGE:
         _ring(name, directory, port)
@@ -99,4 +100,4 @@ def _ring(name: str, directory: Path, port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), json.loads(sys.argv[2]))
+    main(Path(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3])
