@@ -24,8 +24,8 @@ from opsctl.deploy.inventory.inventory import load_inventory
 from opsctl.deploy.records import Who
 from opsctl.deploy.run import plan_hosts
 from tests.hosts.bases import deployed_base
-from tests.hosts.deploying import Operator
 from tests.hosts.host import Host
+from tests.hosts.operators import Operator
 
 ROUND_TRIP_S = 0.05
 MANY = 10
