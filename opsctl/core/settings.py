@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
@@ -28,7 +28,13 @@ Model = TypeVar("Model", bound="FileSettings")
 
 
 class FileSettings(BaseSettings):
-    """Base of settings whose values are given by a file (as arguments) and overridden by the environment."""
+    """Base of settings whose values are given by a file (as arguments) and overridden by the environment.
+
+    `CALLED` is what an error calls the file, `EXPLAINED` where it says what belongs there.
+    """
+
+    CALLED: ClassVar[str] = "settings file"
+    EXPLAINED: ClassVar[str] = "every key with its meaning: opsctl config generate"
 
     @classmethod
     def settings_customise_sources(
@@ -77,23 +83,21 @@ def find(given: Path | None) -> Path:
     raise SettingsError("there is no settings file", where=looked, hint="make one with: opsctl init")
 
 
-def read(path: Path) -> dict[str, Any]:
+def _read(model: type[FileSettings], path: Path) -> dict[str, Any]:
     """Read a TOML file into tables. Raises SettingsError with the line of a syntax error."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(
-            f"the settings file is no valid TOML: {error}",
-            where=str(path),
-            hint="how it is written: opsctl config generate",
+            f"the {model.CALLED} is no valid TOML: {error}", where=str(path), hint=model.EXPLAINED
         ) from error
     except UnicodeDecodeError as error:
         raise SettingsError(
-            f"the settings file is no UTF-8 text: {error}", where=str(path), hint=f"see what it is: file {path}"
+            f"the {model.CALLED} is no UTF-8 text: {error}", where=str(path), hint=f"see what it is: file {path}"
         ) from error
     except OSError as error:
         raise SettingsError(
-            f"the settings file cannot be read: {error.strerror}",
+            f"the {model.CALLED} cannot be read: {error.strerror}",
             where=str(path),
             hint=f"look at its owner and mode: ls -l {path}",
         ) from error
@@ -101,7 +105,7 @@ def read(path: Path) -> dict[str, Any]:
 
 def load(model: type[Model], path: Path) -> Loaded[Model]:
     """Read, override and validate. Raises one SettingsError that lists every mistake."""
-    tables = read(path)
+    tables = _read(model, path)
     mistakes = list(unknown_variables(model, _variables(), ENV_PREFIX, ENV_DELIMITER))
     try:
         settings = model(**tables)
@@ -113,10 +117,12 @@ def load(model: type[Model], path: Path) -> Loaded[Model]:
         if not mistakes:
             return Loaded(settings, path, tables)
     if len(mistakes) == 1:
-        message = f"the settings have a mistake: {mistakes[0]}"
+        message = f"the {model.CALLED} has a mistake: {mistakes[0]}"
     else:
-        message = f"the settings have {len(mistakes)} mistakes:" + "".join(f"\n  {mistake}" for mistake in mistakes)
-    raise SettingsError(message, where=str(path), hint="every key with its meaning: opsctl config generate")
+        message = f"the {model.CALLED} has {len(mistakes)} mistakes:" + "".join(
+            f"\n  {mistake}" for mistake in mistakes
+        )
+    raise SettingsError(message, where=str(path), hint=model.EXPLAINED)
 
 
 def _variables() -> Iterator[str]:

@@ -1,12 +1,14 @@
 """Several hosts and several operators at once: what one does or suffers is nothing to the others."""
 
+import contextlib
 import json
+import socket
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import pytest
 
-from opsctl.deploy.resources import file
+from opsctl.deploy.resources import Script, file
 from tests.hosts.host import Host
 from tests.hosts.operators import Operator
 from tests.support.debian import Base
@@ -41,7 +43,7 @@ def operator(pair: dict[str, Host], tmp_path_factory: pytest.TempPathFactory) ->
     return made.describe(pair, user="root", timeout_s=PATIENCE_S)
 
 
-@contextmanager
+@contextlib.contextmanager
 def hung(host: Host) -> Iterator[None]:
     """Its sshd takes connections and never says a word."""
     host.shell("systemctl kill --signal=STOP --kill-whom=main ssh.service")
@@ -65,12 +67,37 @@ def test_two_stacks_are_deployed_at_the_same_time(
     assert results == ["applied", "applied"]
 
 
+@contextlib.contextmanager
+def meeting(count: int) -> Iterator[int]:
+    """A TCP port where whoever comes waits until so many are there."""
+
+    def receive() -> None:
+        with contextlib.ExitStack() as stack:
+            there = [stack.enter_context(server.accept()[0]) for _ in range(count)]
+            for each in there:
+                each.sendall(b"!")
+
+    with socket.create_server(("0.0.0.0", 0)) as server:  # noqa: S104 - each host has its own way here
+        server.settimeout(60)
+        waiting = threading.Thread(target=receive, daemon=True)
+        waiting.start()
+        yield server.getsockname()[1]
+        waiting.join()
+
+
+def meets(host: Host, port: int) -> Script:
+    """A change that ends only when the other host's is under way, too."""
+    wait = f"import socket; assert socket.create_connection(('{host.gateway}', {port}), 30).recv(1)"
+    do = f'python3 -c "{wait}"; touch /etc/met'
+    return Script(name="meet", look="test ! -e /etc/met || echo met", wanted="met", do=do, undo="true", shown="meet")
+
+
 def test_one_apply_changes_several_hosts_at_the_same_time(pair: dict[str, Host], operator: Operator) -> None:
-    plans = [operator.plan_part(name, file("/etc/same", name.encode()), kept_as="same") for name in pair]
-    code, document = operator.opsctl("deploy", "apply", *plans)
+    with meeting(len(pair)) as port:
+        plans = [operator.plan_part(name, meets(host, port), kept_as="same") for name, host in pair.items()]
+        code, document = operator.opsctl("deploy", "apply", *plans)
     assert (code, document["result"]) == (0, "applied")
     assert [each["host"] for each in document["hosts"]] == ["web1", "web2"]
-    assert {host.read("/etc/same") for host in pair.values()} == {"web1", "web2"}
 
 
 def test_two_operators_on_one_host_come_one_after_the_other(

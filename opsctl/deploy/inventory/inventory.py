@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -31,6 +31,9 @@ class DefaultsSection(Section):
 
 class Inventory(FileSettings):
     """A customer's inventory, `stacks/<name>.toml`."""
+
+    CALLED: ClassVar[str] = "inventory"
+    EXPLAINED: ClassVar[str] = "an example of each part: docs/deploy.md"
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="OPSCTL_INVENTORY_")
 

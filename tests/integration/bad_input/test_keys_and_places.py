@@ -217,7 +217,7 @@ def test_an_identity_in_place_of_a_recipient_is_one_mistake_and_not_repeated(mac
     identity = str(pyrage.x25519.Identity.generate())
     machine.change(backup={"recipients": [identity]})
     ended = refuses(
-        machine, "backup run", ExitCode.USAGE, "have a mistake: [backup.recipients #1]: string should match"
+        machine, "backup run", ExitCode.USAGE, "has a mistake: [backup.recipients #1]: string should match"
     )
     assert identity not in ended.err
 

@@ -89,6 +89,12 @@ def test_what_all_sites_share_is_said_once_and_one_may_differ(tmp_path: Path) ->
     assert {site.name: site.csp for site in found.sites} == {"blog": "default-src *", "api": "default-src 'none'"}
 
 
+def test_an_inventory_that_is_no_toml_is_not_called_settings(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"the inventory is no valid TOML: .*line 2") as caught:
+        load(tmp_path, '[stack]\nname = "acme\n')
+    assert caught.value.hint == "an example of each part: docs/deploy.md"
+
+
 def test_a_mistake_in_the_defaults_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="prot"):
         load(tmp_path, DOCUMENTED + "\n[defaults.host]\nprot = 2222\n")
