@@ -216,9 +216,7 @@ def test_one_backup_and_all_of_them_cannot_be_meant_at_once(machine: Machine) ->
 def test_an_identity_in_place_of_a_recipient_is_one_mistake_and_not_repeated(machine: Machine) -> None:
     identity = str(pyrage.x25519.Identity.generate())
     machine.change(backup={"recipients": [identity]})
-    ended = refuses(
-        machine, "backup run", ExitCode.USAGE, "has a mistake: [backup.recipients #1]: string should match"
-    )
+    ended = refuses(machine, "backup run", ExitCode.USAGE, "has a mistake: [backup.recipients #1]: string should match")
     assert identity not in ended.err
 
 
