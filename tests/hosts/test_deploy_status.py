@@ -167,6 +167,7 @@ def test_one_that_is_refused_may_wait_and_unlock_ends_what_it_waits_for(running:
         assert code == 11
         assert error["message"].endswith(": it takes long")
         with operator.started("deploy", "apply", other, "--lock-wait", "60") as waiting:
+            running.shell("until pgrep --full 'python3 -c .* wait$'; do sleep 0.1; done")
             code, done = unlock(operator)
             assert (code, done["taken_back"]) == (0, [state["lock"]["plan"]])
             assert json.loads(waiting.communicate()[0])["result"] == "applied"

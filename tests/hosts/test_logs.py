@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from opsctl.deploy.desired.logs import KEPT, KEYS
+from opsctl.deploy.desired.logs import KEPT, KEYS, UNDER_WAY
 from tests.hosts.bases import logging_base
 from tests.hosts.host import Host
 from tests.hosts.operators import Operator
@@ -26,6 +26,12 @@ kind = "static"
 host = "web1"
 domains = ["www.acme.example"]
 """
+# rsyslog has taken all but the last few lines out of the journal, and says so after every ten.
+UNTIL_READ = r"""
+number() { sed 's/.*;i=\([0-9a-f]*\);.*/0x\1/'; }
+until test $(($(number </var/spool/rsyslog/opsctl-journal) + 20)) -gt \
+    $(($(journalctl --quiet --lines=1 --show-cursor --output=cat | tail -1 | number)))
+do sleep 0.1; done"""
 FILE = f"{KEPT}/web1/$(date -u +%F).log"
 
 
@@ -83,20 +89,38 @@ def test_a_command_by_sudo_and_a_visit_arrive(pair: dict[str, Host], sending: Ho
     assert "404 Not Found" in fetch(sending, "www.acme.example", "/visited")
     assert arrived(pair, "COMMAND=/usr/bin/true")
     assert arrived(pair, "brochure-access.*GET /visited")
+    assert sending.run("curl", "--silent", "http://localhost/of-no-site", check=False).stdout == ""
+    assert arrived(pair, "nginx-access.*GET /of-no-site")
 
 
 def test_what_is_logged_while_the_other_is_away_arrives(pair: dict[str, Host], sending: Host) -> None:
     sending.run("logger", "before-it-went")
     assert arrived(pair, "before-it-went")
     pair["logs1"].cut_power()
-    sending.shell("seq -f 'meanwhile-%g.' 1500 | logger; systemctl restart rsyslog; logger meanwhile-last.")
+    sending.shell("seq -f 'meanwhile-%g.' 1500 | logger")
     pair["logs1"].boot()
-    different = f"grep -o 'meanwhile-[0-9a-z]*\\.' {FILE} | sort -u | wc -l"
-    assert arrived(pair, "meanwhile-last")
+    assert different(pair, "meanwhile", 1500) == 1500
+
+
+def test_what_waits_outlives_the_end_of_rsyslog_but_for_what_was_on_its_way(
+    pair: dict[str, Host], sending: Host
+) -> None:
+    sending.run("logger", "before-it-went-again")
+    assert arrived(pair, "before-it-went-again")
+    pair["logs1"].cut_power()
+    sending.shell(f"seq -f 'waiting-%g.' 1500 | logger; {UNTIL_READ}; systemctl restart rsyslog; logger waiting-last.")
+    pair["logs1"].boot()
+    assert arrived(pair, "waiting-last")
+    assert different(pair, "waiting", 1501 - UNDER_WAY) >= 1501 - UNDER_WAY
+
+
+def different(pair: dict[str, Host], text: str, enough: int) -> int:
+    """How many different lines that begin with a text are kept, once they are enough, or nothing comes any more."""
+    count = f"grep -o '{text}-[0-9a-z]*\\.' {FILE} | sort -u | wc -l"
     waiting = (
-        f'for try in $(seq 200); do found=$({different}); test "$found" != 1501 || break; sleep 0.2; done; echo $found'
+        f"for try in $(seq 200); do found=$({count}); test $found -lt {enough} || break; sleep 0.2; done; echo $found"
     )
-    assert pair["logs1"].shell(waiting, timeout_s=120) == "1501\n"
+    return int(pair["logs1"].shell(waiting, timeout_s=120))
 
 
 def test_who_has_no_certificate_of_the_stack_is_refused(pair: dict[str, Host], sending: Host) -> None:
@@ -117,13 +141,13 @@ def test_days_that_are_over_are_compressed_and_old_ones_deleted(pair: dict[str, 
     keeper.shell(
         f"cd {KEPT}/web1; echo old >2020-01-01.log; gzip 2020-01-01.log; touch -d '31 days ago' 2020-01-01.log.gz;"
         " echo young >2020-02-01.log; gzip 2020-02-01.log; touch -d '29 days ago' 2020-02-01.log.gz;"
-        " echo over >2020-03-01.log; touch -d '1 day ago' 2020-03-01.log;"
+        " echo over >2020-03-01.log; touch -d '1 day ago' 2020-03-01.log; echo late >2020-04-01.log;"
         " run-parts --test /etc/cron.daily | grep opsctl"
     )
     keeper.run("/etc/cron.daily/opsctl-logs")
     left = keeper.shell(f"cd {KEPT}/web1; ls").split()
-    assert left[:2] == ["2020-02-01.log.gz", "2020-03-01.log.gz"]
-    assert len(left) == 3
+    assert left[:3] == ["2020-02-01.log.gz", "2020-03-01.log.gz", "2020-04-01.log"]
+    assert len(left) == 4
 
 
 def test_a_second_look_makes_no_keys_and_plans_no_change(sending: Host, operator: Operator) -> None:

@@ -13,6 +13,10 @@ KEYS = "/etc/ssl/opsctl-logs"
 KEPT = "/var/log/opsctl-hosts"
 RESTART = ("restart rsyslog",)
 AUTHORITY = "logs-authority"
+WINDOW = 16
+"""So many lines go out before the first of them has its receipt."""
+UNDER_WAY = 2 * WINDOW
+"""So many lines, at most, are neither receipted nor in the queue: those that went out, and those that are about to."""
 _PRIVATE = "-----BEGIN PRIVATE KEY-----"
 
 
@@ -79,6 +83,7 @@ def facts(subject: Subject) -> dict[str, Any]:
         "networks": sources(section, inventory.hosts),
         "days": section.days,
         "queue_mb": section.queue_mb,
+        "window": WINDOW,
         "tls": KEYS,
         "kept": KEPT,
     }
