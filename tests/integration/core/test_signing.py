@@ -31,6 +31,18 @@ def test_a_signature_names_its_signer(signer: Signer, verifier: Verifier) -> Non
     assert verifier.verify(DATA, signature, Namespace.MANIFEST, what="m") == "host@acme"
 
 
+def test_signers_who_take_turns_are_told_apart(signer: Signer, verifier: Verifier, tmp_path: Path) -> None:
+    create_key(tmp_path / "theirs", "theirs")
+    with verifier.allowed_signers.open("a") as file:
+        file.write(allowed_signers_line("drill@acme", tmp_path / "theirs.pub"))
+    names = {Signer(tmp_path / "theirs"): "drill@acme", signer: "host@acme"}
+    for one in [*names, *names]:
+        signature = one.sign(b"data", Namespace.MANIFEST)
+        assert verifier.verify(b"data", signature, Namespace.MANIFEST, what="it") == names[one]
+        with pytest.raises(SignatureError, match="is not what was signed"):
+            verifier.verify(b"date", signature, Namespace.MANIFEST, what="it")
+
+
 def test_changed_data_is_refused(signer: Signer, verifier: Verifier) -> None:
     signature = signer.sign(DATA, Namespace.MANIFEST)
     with pytest.raises(SignatureError, match="m is not what was signed") as caught:
