@@ -64,5 +64,6 @@ def test_what_is_locked_restores_when_everything_else_is_gone(
     assert code == 0, document
     assert [result["outcome"] for result in document["report"]["body"]["results"]] == ["passed"] * 8
     target = customer.directory / "restored"
-    assert customer.json("restore", "--latest", "--repository", "immutable", "--to", str(target))[0] == 0
+    code, document = customer.json("restore", "--latest", "--repository", "immutable", "--to", str(target))
+    assert code == 0, document
     assert (target / "data" / "ibdata1").is_file() or any(target.rglob("ibdata1"))
