@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from backup.binlog.gaps import GapKind, find_gaps
 from backup.catalog import Catalog
@@ -29,6 +28,7 @@ from opsctl.core.store.sftp import SftpStore
 from opsctl.overview.probes.immutable import immutable_probes
 from tests.integration.copies.test_copy import copy, holds
 from tests.support.history import STACK, History
+from tests.support.moto_s3 import moto_s3
 from tests.support.s3server import write_credentials
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ DAYS = 30
 
 @pytest.fixture
 def client() -> Iterator["S3Client"]:
-    with mock_aws():
+    with moto_s3():
         client = boto3.client("s3", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="y")
         client.create_bucket(Bucket="locking", ObjectLockEnabledForBucket=True)
         yield client

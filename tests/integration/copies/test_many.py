@@ -7,7 +7,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from backup import layout
 from backup.copies.run import Destination, copy_to
@@ -20,6 +19,7 @@ from opsctl.core.store.s3_connection import S3Bucket, connect
 from tests.integration.cli.conftest import Machine
 from tests.integration.copies.test_copy import flip
 from tests.support.history import STACK, History, plain_host
+from tests.support.moto_s3 import moto_s3
 from tests.support.s3server import write_credentials
 
 
@@ -33,7 +33,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
         client.meta.events.register("before-call.s3", lambda model, **_: counts.update([model.name]))
         return client
 
-    with mock_aws():
+    with moto_s3():
         client = boto3.client("s3", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="y")
         client.create_bucket(Bucket="many")
         monkeypatch.setattr(s3_module, "connect", counted)

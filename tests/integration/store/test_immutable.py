@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from opsctl.overview.demo.stack import DemoStack
 from tests.integration.cli.conftest import Machine
 from tests.integration.store.test_commands import customer, describe
+from tests.support.moto_s3 import moto_s3
 from tests.support.s3server import write_credentials
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ BUCKET = "locking"
 
 @pytest.fixture
 def client() -> Iterator["S3Client"]:
-    with mock_aws():
+    with moto_s3():
         made = boto3.client("s3", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="y")
         made.create_bucket(Bucket=BUCKET, ObjectLockEnabledForBucket=True)
         yield made

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from opsctl.core.store import DeniedError, ExistsError, MissingError, get, put
 from opsctl.core.store.s3 import S3Store
 from opsctl.core.store.s3_connection import S3Bucket
 from tests.contracts.store import StoreContract
+from tests.support.moto_s3 import moto_s3
 from tests.support.s3server import write_credentials
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ LATER = SOON + timedelta(days=30)
 
 @pytest.fixture
 def client() -> Iterator["S3Client"]:
-    with mock_aws():
+    with moto_s3():
         client = boto3.client("s3", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="y")
         client.create_bucket(Bucket="locking", ObjectLockEnabledForBucket=True)
         client.create_bucket(Bucket="plain")

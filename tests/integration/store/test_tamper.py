@@ -8,13 +8,13 @@ from pathlib import Path
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from opsctl.core.errors import UnreachableError
 from opsctl.core.store.s3 import S3Store
 from opsctl.core.store.s3_connection import S3Bucket
 from opsctl.core.store.sftp import SftpStore
 from opsctl.core.store.tamper import Attack, AttackableStore, tamper
+from tests.support.moto_s3 import moto_s3
 from tests.support.s3server import write_credentials
 from tests.support.sshd import Sshd, running_sshd
 
@@ -30,7 +30,7 @@ def _harmed(store: AttackableStore, retain_until: datetime | None = None) -> lis
 
 @pytest.fixture
 def locking(tmp_path: Path) -> Iterator[S3Bucket]:
-    with mock_aws():
+    with moto_s3():
         client = boto3.client("s3", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="y")
         client.create_bucket(Bucket="locking", ObjectLockEnabledForBucket=True)
         write_credentials(tmp_path / "credentials", "x", "y")
